@@ -23,19 +23,19 @@ class ScenarioFileError(YamlFileError):
     code: ClassVar[str] = "scenario_file_error"
 
 
-class UnknownRegion(ComplianceError):  # noqa: N818 - the name is the API's code.
+class UnknownRegionError(ComplianceError):
     """A region that is neither ISO 3166-2 nor ISO 3166-1 alpha-2."""
 
     code: ClassVar[str] = "unknown_region"
 
 
-class UnknownTimeZone(ComplianceError):  # noqa: N818 - the name is the API's code.
+class UnknownTimeZoneError(ComplianceError):
     """A time zone that the IANA database does not hold."""
 
     code: ClassVar[str] = "unknown_time_zone"
 
 
-class UnknownCalendar(ComplianceError):  # noqa: N818 - named like its two siblings.
+class UnknownCalendarError(ComplianceError):
     """A holiday calendar that the holiday data does not hold."""
 
     code: ClassVar[str] = "unknown_calendar"

@@ -25,7 +25,7 @@ def locate(
 ) -> Place:
     """Join what the sender knows with what the address implies; the known wins.
 
-    ``with_sheet``: see ``binding.jurisdictions_of``. Raises ``UnknownRegion`` and
-    ``UnknownTimeZone``.
+    ``with_sheet``: see ``binding.jurisdictions_of``. Raises ``UnknownRegionError`` and
+    ``UnknownTimeZoneError``.
     """
     raise NotImplementedError
