@@ -10,7 +10,7 @@ from rules.vocabulary import Channel, NumberType, Purpose, RecipientKind, Sender
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What a sender holds with a registrar; ``starts`` and ``ends`` are local dates, both included."""
+    """What a sender holds with a registrar; ``starts`` and ``ends`` are local dates, both in it."""
 
     scheme: str
     id: str

@@ -1,1 +1,1 @@
-"""One file for each thing the service does: functions of a connection, called in the writer's turn."""
+"""One file a thing the service does: functions of a connection, called in the writer's turn."""

@@ -1,1 +1,1 @@
-"""The append-only log, whatever it carries. ``tree.py`` and ``tiles.py`` are pure; ``log.py`` appends."""
+"""The append-only log, whatever it carries: ``tree``, ``tiles`` are pure; ``log`` appends."""
