@@ -26,9 +26,7 @@ _SEPARATORS = dict.fromkeys(
     # What people type between digits, and the marks of direction that copying leaves.
     map(ord, " -./()\t\u00a0\u2010\u2011\u2012\u2013\u202f\u200e\u200f\u202a\u202c\u2066\u2069")
 )
-_HOST = re.compile(
-    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])\Z"
-)
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])\Z")
 _NO_HOST = "the part after the @ is no host name, write one such as example.com"
 _LOCAL = re.compile(r"[^\s\x00-\x20\x7f\"(),:;<>@\[\\\]]{1,64}\Z")
 _TYPES: dict[int, NumberType] = {
@@ -248,6 +246,4 @@ _WHY_IMPOSSIBLE: dict[int, str] = {
 
 
 def _impossible(text: str, problem: str) -> Address:
-    return Address(
-        normalised=text, spellings=(text,), channel_family="number", problem=problem
-    )
+    return Address(normalised=text, spellings=(text,), channel_family="number", problem=problem)

@@ -109,9 +109,7 @@ def listed_zones() -> dict[str, tuple[str, ...]]:
 @cache
 def _names() -> tuple[frozenset[str], Mapping[str, str], frozenset[str]]:
     """All names; alias to the name it links to; the names that ``zone.tab`` lists."""
-    names = frozenset(
-        resources.files("tzdata").joinpath("zones").read_text("utf-8").split()
-    )
+    names = frozenset(resources.files("tzdata").joinpath("zones").read_text("utf-8").split())
     aliases: dict[str, str] = {}
     for line in _tzdata_file("tzdata.zi").splitlines():
         if line.startswith("L "):
