@@ -11,6 +11,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberType, timezone
 
 from jurisdictions.area_codes import area_codes
+from jurisdictions.errors import UnknownTimeZoneError
 from jurisdictions.regions import area_of_country, country_of_prefix
 from jurisdictions.spellings import spellings_of
 from jurisdictions.time_zones import compared, zones_of_country, zones_of_prefix
@@ -205,8 +206,9 @@ def _number_elsewhere(written: str, spellings: tuple[str, ...]) -> Address:
         written, spellings = spellings_of(e164)
     code = country_of_prefix(written[1:]) or phonenumbers.region_code_for_number(number)
     if code is None:
+        assert number.country_code is not None, "it was parsed with one"
         code = phonenumbers.region_code_for_country_code(number.country_code)
-    if code is None or code == "001":
+    if code in _NO_COUNTRY:
         return Address(normalised=written, spellings=spellings, channel_family="number")
     area = area_of_country(code)
     zones = area.zones
@@ -229,13 +231,18 @@ def _zones_of(number: phonenumbers.PhoneNumber, digits: str, country: str) -> tu
     if zones is not None:
         return zones
     told = timezone.time_zones_for_number(number)
-    if not told or told == timezone.UNKNOWN_TIMEZONE or len(told) > ZONE_COUNT_MAX:
+    if timezone.UNKNOWN_TIMEZONE in told or len(told) > ZONE_COUNT_MAX:
         return ()
-    zones = compared(told)
+    try:
+        zones = compared(told)
+    except UnknownTimeZoneError:
+        return ()  # The two packages' data can be of different ages.
     # The data lends zones of neighbours where clocks agreed once: then it tells nothing.
     return zones if set(zones) <= set(zones_of_country(country)) else ()
 
 
+_NO_COUNTRY = frozenset({"001", "ZZ"})
+"""The library's codes for satellites and other networks without a country, and for nothing."""
 _NO_LENGTH = "no number of this country has this many digits"
 _WHY_IMPOSSIBLE: dict[int, str] = {
     phonenumbers.ValidationResult.TOO_SHORT: "the number is too short for its country",

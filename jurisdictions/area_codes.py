@@ -12,6 +12,9 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+import phonenumbers
+import pycountry
+from phonenumbers.tzdata import TIMEZONE_DATA
 
 from jurisdictions.regions import area_named, area_of_country
 from jurisdictions.strict_yaml import decode, load
@@ -54,8 +57,8 @@ def area_codes() -> Mapping[str, AreaCode]:
 
 def generate() -> AreaCodes:
     """Work the table out from the numbering data; takes a second and 100 MB."""
-    import phonenumbers
-    from phonenumbers.geodata import GEOCODE_DATA
+    # Imported here, for no start of the service needs it.
+    from phonenumbers.geodata import GEOCODE_DATA  # noqa: PLC0415
 
     corrections = _corrections()
     names = {key[1:]: names["en"] for key, names in GEOCODE_DATA.items() if _is_area_code(key)}
@@ -99,8 +102,6 @@ def _is_area_code(prefix: str) -> bool:
 
 def _zones_by_code() -> Mapping[str, set[str]]:
     """Each area code's zones: those of every prefix in it, for the short one is a default."""
-    from phonenumbers.tzdata import TIMEZONE_DATA
-
     zones: defaultdict[str, set[str]] = defaultdict(set)
     for prefix, names in TIMEZONE_DATA.items():
         if prefix.startswith("1") and len(prefix) >= 4:
@@ -110,15 +111,13 @@ def _zones_by_code() -> Mapping[str, set[str]]:
 
 def _regions_named(name: str | None, corrections: Corrections) -> tuple[str, ...]:
     """ISO 3166-2 codes for a name such as "New York, NY" or "Ohio"; () for no name."""
-    import pycountry
-
     if name is None:
         return ()
     if name in corrections.names:
         return corrections.names[name]
     last = name.rpartition(", ")[2]
     for country in ("US", "CA"):
-        for subdivision in pycountry.subdivisions.get(country_code=country):
+        for subdivision in pycountry.subdivisions.get(country_code=country):  # type: ignore[no-untyped-call]
             if last in (subdivision.name, subdivision.code.partition("-")[2]):
                 return (subdivision.code,)
     raise LookupError(f"no subdivision is called {name}: add it to area_code_corrections.yaml")
@@ -126,8 +125,6 @@ def _regions_named(name: str | None, corrections: Corrections) -> tuple[str, ...
 
 def _area_elsewhere(code: str) -> AreaCode:
     """A territory or an island state: the numbering data knows which country has the code."""
-    import phonenumbers
-
     for rest in ("2345678", "5550123", "2225678", "7345678"):
         number = phonenumbers.PhoneNumber(country_code=1, national_number=int(code + rest))
         country = phonenumbers.region_code_for_number(number)

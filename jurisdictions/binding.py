@@ -42,6 +42,13 @@ def jurisdictions_of(
     return (*wide, country, *regions)
 
 
+def countries_of(jurisdiction: str) -> frozenset[str]:
+    """The member states of a union; none where ``jurisdiction`` is no union."""
+    return frozenset(
+        country for union in unions() if union.id == jurisdiction for country in union.members
+    )
+
+
 @cache
 def unions() -> tuple[Union, ...]:
     """The checked table of ``data/unions.yaml``, widest first."""

@@ -1,11 +1,10 @@
 """Public holidays, fixed and movable, by country and region."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from datetime import date, timedelta
 
 import holidays
-from dateutil.easter import EASTER_ORTHODOX, EASTER_WESTERN, easter
 
 from jurisdictions.errors import UnknownCalendarError, UnknownRegionError
 from jurisdictions.regions import area_named
@@ -26,8 +25,8 @@ def holiday_calendar(
     categories: Collection[str] = ("public",),
     observed: bool = False,
     by_region: bool = False,
-    only: Sequence[str] | None = None,
-    also: Sequence[str] = (),
+    only: Collection[str] | None = None,
+    also: Collection[str] = (),
 ) -> HolidayCalendar:
     """A calendar that works out a year when it is first asked for it.
 
@@ -73,11 +72,7 @@ class _Source:
             raise UnknownCalendarError(f"the holiday data has no region {subdivision}")
 
     def check_names(self, names: Collection[str], subdivision: str | None) -> None:
-        known = {
-            name
-            for year in _YEARS_TRIED
-            for _, name in self.named_days(year, None if not subdivision else subdivision)
-        }
+        known = {name for year in _YEARS_TRIED for _, name in self.named_days(year, subdivision)}
         for name in sorted(names):
             if name not in known:
                 raise UnknownCalendarError(
@@ -174,11 +169,32 @@ def _day_in(item: str, year: int) -> list[date]:
     """The date of a day that needs no holiday data, in one year; [] where it has none."""
     moving = _EASTER.match(item)
     if moving is not None:
-        rite = EASTER_WESTERN if moving["rite"] == "easter" else EASTER_ORTHODOX
-        return [easter(year, rite) + timedelta(days=int(moving["days"] or 0))]
+        sunday = _easter(year) if moving["rite"] == "easter" else _orthodox_easter(year)
+        return [sunday + timedelta(days=int(moving["days"] or 0))]
     text = item if _ONCE.match(item) else f"{year:04d}-{item}"
     try:
         day = date.fromisoformat(text)
     except ValueError:
         return []  # 29 February in a common year.
     return [day] if day.year == year else []
+
+
+def _easter(year: int) -> date:
+    """Easter Sunday of the western churches: the Gregorian computus of Meeus, Jones, Butcher."""
+    golden = year % 19
+    century = year // 100
+    moon = (century - century // 4 - (8 * century + 13) // 25 + 19 * golden + 15) % 30
+    moon -= moon // 28 * (1 - moon // 28 * (29 // (moon + 1)) * ((21 - golden) // 11))
+    weekday = (year + year // 4 + moon + 2 - century + century // 4) % 7
+    offset = moon - weekday
+    month = 3 + (offset + 40) // 44
+    return date(year, month, offset + 28 - 31 * (month // 4))
+
+
+def _orthodox_easter(year: int) -> date:
+    """Easter Sunday of the eastern churches, by the Julian computus, as a Gregorian date."""
+    moon = (19 * (year % 19) + 15) % 30
+    weekday = (2 * (year % 4) + 4 * (year % 7) - moon + 34) % 7
+    month, day = divmod(moon + weekday + 114, 31)
+    # The Julian calendar is 13 days behind from March 1900 to February 2100.
+    return date(year, month, day + 1) + timedelta(days=13)

@@ -43,7 +43,14 @@ def locate(
     ``with_sheet``: see ``binding.jurisdictions_of``. Raises ``UnknownRegionError`` and
     ``UnknownTimeZoneError``.
     """
-    return _place(address.country, address.regions, address.zones, region, time_zone, with_sheet)
+    return _place(
+        address.country,
+        address.regions,
+        address.zones,
+        region=region,
+        time_zone=time_zone,
+        with_sheet=with_sheet,
+    )
 
 
 # Keyed by what the address implies, never by the address: a million numbers are few places.
@@ -52,6 +59,7 @@ def _place(
     country: str | None,
     regions: tuple[str, ...],
     zones: tuple[str, ...],
+    *,
     region: str | None,
     time_zone: str | None,
     with_sheet: frozenset[str],

@@ -49,16 +49,9 @@ def area_named(code: str) -> Area:
         if not _is_country(code):
             raise _unknown()
         return area_of_country(code)
-    subdivision = pycountry.subdivisions.get(code=code)
-    if subdivision is None:
+    chain = _with_parents(code)
+    if not chain:
         raise _unknown()
-    codes = [code]
-    while subdivision.parent_code is not None and subdivision.parent_code not in codes:
-        codes.append(subdivision.parent_code)
-        subdivision = pycountry.subdivisions.get(code=subdivision.parent_code)
-        if subdivision is None:
-            break
-    chain = tuple(reversed(codes))
     territory = _by_region().get(code)
     zones = zones_of_region(chain) if territory is None else zones_of_country(territory.code)
     return Area(code.split("-")[0], chain, zones)
@@ -77,8 +70,8 @@ def area_of_country(code: str) -> Area:
 
 def country_of_prefix(digits: str) -> str | None:
     """The alpha-2 code of a number range in ``prefixes``, or None. ``digits``: E.164 without +."""
-    prefixes, lengths = territories().prefixes, _prefix_lengths()
-    for length in lengths:
+    prefixes = territories().prefixes
+    for length in _prefix_lengths():
         country = prefixes.get(digits[:length])
         if country is not None:
             return country
@@ -109,6 +102,19 @@ def _by_region() -> Mapping[str, Territory]:
 @cache
 def _prefix_lengths() -> tuple[int, ...]:
     return tuple(sorted({len(prefix) for prefix in territories().prefixes}, reverse=True))
+
+
+def _with_parents(code: str) -> tuple[str, ...]:
+    """A region's code after those of the regions around it; () where ISO has no such code."""
+    chain: tuple[str, ...] = ()
+    around: str | None = code
+    while around is not None and around not in chain:
+        found = pycountry.subdivisions.get(code=around)  # type: ignore[no-untyped-call]
+        if found is None:
+            break
+        chain = (around, *chain)
+        around = found.parent_code
+    return chain
 
 
 def _is_country(code: str) -> bool:

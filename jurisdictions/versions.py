@@ -1,12 +1,11 @@
 """Which versions of other people's data a decision rested on."""
 
+from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import version
 from types import MappingProxyType
-from typing import Mapping
 
-import holidays
-import phonenumbers
-import tzdata
+import tzdata  # type: ignore[import-untyped]
 
 
 @cache
@@ -18,7 +17,7 @@ def data_versions() -> Mapping[str, str]:
     return MappingProxyType(
         {
             "tzdata": tzdata.IANA_VERSION,
-            "phonenumbers": phonenumbers.__version__,
-            "holidays": holidays.__version__,
+            "phonenumbers": version("phonenumbers"),
+            "holidays": version("holidays"),
         }
     )
