@@ -9,7 +9,7 @@ from jurisdictions.parties import message_of, recipient_of, sender_of
 from jurisdictions.places import locate
 from jurisdictions.scenario_files import Scenario
 from rules.decision import Decision
-from rules.facts import Facts, RegistryEntry, Registration, TemplateReference
+from rules.facts import Facts, Registration, RegistryEntry, TemplateReference
 from rules.history import History
 from rules.vocabulary import ObligationCode, ReasonCode, Verdict
 
@@ -81,7 +81,8 @@ def facts_of(scenario: Scenario, *, with_sheet: frozenset[str]) -> Facts:
         Registration(scheme=held.scheme, id=held.id, purpose=held.purpose, text=held.text)
         for held in scenario.sender.registrations
     )
-    template = message.template
+    written = message.template
+    template = written and TemplateReference(scheme=written.scheme, id=written.id)
     return Facts(
         sender=sender_of(
             scenario.sender.name, scenario.sender.country, registrations, with_sheet=with_sheet
@@ -102,7 +103,7 @@ def facts_of(scenario: Scenario, *, with_sheet: frozenset[str]) -> Facts:
             sender_country=scenario.sender.country,
             text=message.text,
             topic=message.topic,
-            template=template and TemplateReference(scheme=template.scheme, id=template.id),
+            template=template,
             automated=message.automated,
             discard_after=message.discard_after,
         ),
