@@ -82,7 +82,9 @@ def facts_of(scenario: Scenario, *, with_sheet: frozenset[str]) -> Facts:
         for held in scenario.sender.registrations
     )
     written = message.template
-    template = written and TemplateReference(scheme=written.scheme, id=written.id)
+    template = None
+    if written is not None:
+        template = TemplateReference(scheme=written.scheme, id=written.id)
     return Facts(
         sender=sender_of(
             scenario.sender.name, scenario.sender.country, registrations, with_sheet=with_sheet
