@@ -247,7 +247,9 @@ class OptOutDeadlineValue(ValueShape, frozen=True, kw_only=True):
 
 
 class RecordKeepingValue(ValueShape, frozen=True, kw_only=True):
-    keep: PeriodText
+    """Without ``keep`` the law names no number: as long as the record is relied on."""
+
+    keep: PeriodText | None = None
 
 
 class OneClickUnsubscribeValue(ValueShape, frozen=True, kw_only=True):

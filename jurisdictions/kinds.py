@@ -168,7 +168,9 @@ def _opt_out_deadline(value: shapes.OptOutDeadlineValue) -> Terms:
 
 
 def _record_keeping(value: shapes.RecordKeepingValue) -> Terms:
-    period = _period(value.keep)
+    period = _optional_period(value.keep)
+    if period is None:
+        return RecordKeeping()
     if period.unit is not Unit.MONTHS:
         raise TermsError("keep", "count record keeping in months or years")
     return RecordKeeping(months=period.count)
