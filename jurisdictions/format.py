@@ -112,11 +112,15 @@ class LapseShape(Shape, frozen=True, kw_only=True):
 
 
 class RouteShape(Shape, frozen=True, kw_only=True):
-    """One of ``grant``, ``relation`` and ``open`` says what kind of route it is."""
+    """One of ``grant``, ``relation``, ``open`` and ``confirmation`` says what kind of route it is.
+
+    ``confirmation`` lifts rules only: the message confirms an opt-out made so short a time ago.
+    """
 
     grant: LevelWord | None = None
     relation: tuple[EventKind, ...] | None = None
     open: Literal[True] | None = None
+    confirmation: PeriodText | None = None
     qualities: tuple[Quality, ...] = ()
     lapses: LapseShape | None = None
     own_scope: bool = False
