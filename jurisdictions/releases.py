@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from jurisdictions.binding import countries_of
 from jurisdictions.loader import DATA, Regulation, load_regulations
 from rules.decision import Provision
 from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
-from rules.rule import ANYWHERE, Binds, Rule, Value
+from rules.rule import ANYWHERE, SINCE_EVER, Binds, Rule, Value
 from rules.vocabulary import Certainty, Force, Purpose
 
 
@@ -83,7 +82,7 @@ def _precondition(name: str, summary: str, terms: ValidAddress | KnownJurisdicti
         url=None,
         force=Force.LAW,
         certainty=Certainty.VERIFIED,
-        in_force_from=date.min,
+        in_force_from=SINCE_EVER,
     )
     return Rule(name, "precondition", summary, Binds(), (Value(terms, provision),))
 
