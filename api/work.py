@@ -1,10 +1,10 @@
 """What can be put before the writer: the shape of one piece of work, and how urgent it is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from sqlalchemy import Connection
 
@@ -28,36 +28,42 @@ class Work(Protocol[R_contra, A_co]):
     """One thing that the service does to its database.
 
     One object of it stands for the operation as long as the process lives: requests are
-    grouped by identity of their work, so keep one, made at start with what it needs.
+    grouped by the identity of their work, so make one at the start with what it needs.
+    ``name`` is a literal of ours, for metrics and logs.
     """
 
-    name: str
-    """For metrics and logs; a literal of ours."""
-    priority: Priority
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def priority(self) -> Priority: ...
 
     def run_many(
         self, connection: Connection, requests: Sequence[R_contra], *, now: datetime
     ) -> Sequence[A_co | ComplianceError]:
         """Answer ``requests``, in their order and with as many answers.
 
-        Runs in the writer's thread and transaction, under a savepoint of its own; never
-        commits. ``now`` is UTC and the same for everything in the turn. A request that is
-        answered by a ``ComplianceError`` must have written nothing. Anything raised undoes the
-        whole call; the requests are then asked one by one, each under its own savepoint.
+        Runs in the writer's thread and transaction, under a savepoint; never commits.
+        ``now`` is UTC and the same for everything in the turn. A request answered by a
+        ``ComplianceError`` must have written nothing. Anything raised undoes the whole call;
+        the requests are then asked one by one, each under a savepoint of its own.
         """
+        ...
 
 
-class Standing(Protocol):
-    """What a work may offer beside: does an answer that was given still hold?"""
+@runtime_checkable
+class Perishable(Protocol):
+    """A work whose answers may lose their hold: it is asked before an answer is given again."""
 
     def superseded(
-        self, connection: Connection, organisation: str, body: bytes, *, now: datetime
+        self, connection: Connection, organisation: str, reply: "Reply", *, now: datetime
     ) -> ComplianceError | None:
-        """Look at the body that an idempotency key would give again; None if it still holds.
+        """Look at the reply that an idempotency key would give again; None if it still holds.
 
         A check gives ``DecisionSupersededError`` for an allow that has expired or was overtaken
         by a revocation.
         """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +84,4 @@ class Once:
 
     key: str
     request_hash: bytes
-    render: Any
+    render: Callable[[Any], Reply]
