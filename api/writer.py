@@ -83,9 +83,7 @@ class Queue:
     """What waits, by priority. One thread appends, another takes; ``deque`` makes that safe."""
 
     limit: int
-    lanes: tuple[deque[Item], ...] = field(
-        default_factory=lambda: tuple(deque() for _ in Priority)
-    )
+    lanes: tuple[deque[Item], ...] = field(default_factory=lambda: tuple(deque() for _ in Priority))
 
     def add(self, item: Item) -> None:
         """Put ``item`` in its lane, or refuse it for load. Opt-outs are never refused."""
