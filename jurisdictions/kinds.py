@@ -50,7 +50,7 @@ def _consent(value: shapes.ConsentValue) -> Terms:
             unstoppable=opt_out.unstoppable,
         ),
         treated_as=value.treated_as,
-        confirmation=_period("confirmation_within", value.confirmation_within),
+        confirmation=_optional_period(value.confirmation_within),
     )
 
 
@@ -81,8 +81,7 @@ def _sending_hours(value: shapes.SendingHoursValue) -> Terms:
 
 
 def _frequency_cap(value: shapes.FrequencyCapValue) -> Terms:
-    period = _period("within", value.within)
-    assert period is not None, "the shape demands it"
+    period = _period(value.within)
     if period.unit not in (Unit.HOURS, Unit.DAYS):
         raise TermsError("within", "count a cap in hours or in days")
     if value.calendar and period.unit is not Unit.DAYS:
@@ -169,14 +168,13 @@ def _opt_out_deadline(value: shapes.OptOutDeadlineValue) -> Terms:
 
 
 def _record_keeping(value: shapes.RecordKeepingValue) -> Terms:
-    period = _period("keep", value.keep)
-    assert period is not None, "the shape demands it"
+    period = _period(value.keep)
     if period.unit is not Unit.MONTHS:
         raise TermsError("keep", "count record keeping in months or years")
     return RecordKeeping(months=period.count)
 
 
-def _one_click_unsubscribe(value: shapes.OneClickUnsubscribeValue) -> Terms:
+def _one_click_unsubscribe(_: shapes.OneClickUnsubscribeValue) -> Terms:
     return OneClickUnsubscribe()
 
 
@@ -194,7 +192,7 @@ def _route(field: str, route: shapes.RouteShape) -> Route:
         return GrantRoute(
             level=LEVEL_OF_WORD[route.grant],
             qualities=frozenset(route.qualities),
-            lapse=_lapse(field, route.lapses),
+            lapse=_lapse(route.lapses),
             own_scope=route.own_scope,
             register=register,
         )
@@ -210,14 +208,14 @@ def _relation(field: str, route: shapes.RouteShape, register: RegisterTest | Non
         raise TermsError(field, f"a relation is one or more of {names}")
     return RelationRoute(
         events=events,
-        within=_period(field, route.within),
+        within=_optional_period(route.within),
         from_start=route.from_start,
         running=route.running,
         qualities=frozenset(route.qualities),
         since=route.since,
         kinds=frozenset(route.kinds),
         expires=route.expires,
-        used_within=_period(field, route.used_within),
+        used_within=_optional_period(route.used_within),
         register=register,
     )
 
@@ -242,13 +240,11 @@ def _refuse_foreign_fields(field: str, route: shapes.RouteShape) -> None:
             raise TermsError(field, f"{name} says nothing on a route of the kind {word}: remove it")
 
 
-def _lapse(field: str, written: shapes.LapseShape | None) -> Lapse | None:
+def _lapse(written: shapes.LapseShape | None) -> Lapse | None:
     if written is None:
         return None
-    after = _period(field, written.after)
-    assert after is not None, "the shape demands it"
     return Lapse(
-        after=after,
+        after=_period(written.after),
         renewable=written.renewable,
         day_before=written.last_day_before,
         unless_dated=written.unless_dated,
@@ -283,9 +279,11 @@ def _working_day(country: str) -> Callable[[date], bool]:
     return lambda day: day.weekday() < 5 and not is_holiday(day, None)
 
 
-def _period(field: str, text: str | None) -> Period | None:
-    if text is None:
-        return None
+def _optional_period(text: str | None) -> Period | None:
+    return None if text is None else _period(text)
+
+
+def _period(text: str) -> Period:
     count, unit = text.split(" ")
     unit = unit if unit.endswith("s") else unit + "s"
     if unit == "years":

@@ -43,7 +43,7 @@ def bundled_release(root: Path = DATA) -> Release:
     return release_of(f"bundled-{digest[:12]}", digest, load_regulations(root))
 
 
-def release_of(id: str, digest: str, regulations: Sequence[Regulation]) -> Release:
+def release_of(name: str, digest: str, regulations: Sequence[Regulation]) -> Release:
     """Put regulations together to a release."""
     with_sheet = frozenset(
         regulation.head.jurisdiction
@@ -52,7 +52,7 @@ def release_of(id: str, digest: str, regulations: Sequence[Regulation]) -> Relea
     )
     unions = (r.head.jurisdiction for r in regulations)
     researched = with_sheet | frozenset(c for union in unions for c in countries_of(union))
-    return Release(id, f"sha256:{digest}", tuple(regulations), with_sheet, researched)
+    return Release(name, f"sha256:{digest}", tuple(regulations), with_sheet, researched)
 
 
 def digest_of(root: Path) -> str:
@@ -74,18 +74,18 @@ def preconditions(researched: Iterable[str]) -> tuple[Rule, ...]:
     )
 
 
-def _precondition(id: str, summary: str, terms: ValidAddress | KnownJurisdiction) -> Rule:
+def _precondition(name: str, summary: str, terms: ValidAddress | KnownJurisdiction) -> Rule:
     provision = Provision(
         jurisdiction=ANYWHERE,
         regulation="preconditions",
-        rule=id,
+        rule=name,
         citation="What a decision has to know first",
         url=None,
         force=Force.LAW,
         certainty=Certainty.VERIFIED,
         in_force_from=date.min,
     )
-    return Rule(id, "precondition", summary, Binds(), (Value(terms, provision),))
+    return Rule(name, "precondition", summary, Binds(), (Value(terms, provision),))
 
 
 def _files(root: Path) -> list[Path]:

@@ -179,7 +179,7 @@ class _Reader:
         items: list[object] = []
         while not isinstance(event := next(self.events), SequenceEndEvent):
             here = (*path, len(items))
-            self.lines[here] = event.start_mark.line + 1
+            self.lines[here] = _line_of(event)
             items.append(self._value(event, here))
         return items
 
@@ -191,7 +191,7 @@ class _Reader:
             if key in entries:
                 first = self.lines[here]
                 raise self._refuse(event, f"the key {key!r} stands twice, first on line {first}")
-            self.lines[here] = event.start_mark.line + 1
+            self.lines[here] = _line_of(event)
             entries[key] = self._value(next(self.events), here)
         return entries
 
@@ -220,4 +220,9 @@ class _Reader:
         return text
 
     def _refuse(self, event: Event, detail: str) -> YamlFileError:
-        return self.raises(f"{self.name}:{event.start_mark.line + 1}: {detail}")
+        return self.raises(f"{self.name}:{_line_of(event)}: {detail}")
+
+
+def _line_of(event: Event) -> int:
+    assert event.start_mark is not None, "the parser marks every event"
+    return event.start_mark.line + 1

@@ -103,10 +103,9 @@ def too_late(facts: Facts, earliest: datetime) -> bool:
 
 def permitted_until(case: Case, bound: Sequence[Rule]) -> datetime | None:
     """Find the first instant from which something now known would stand against the message."""
+    laws = (law for rule in bound for law in rule.in_force(case.facts, case.at))
     ends = [rule.next_change(case.facts, case.at) for rule in bound]
-    for rule in bound:
-        for law in rule.in_force(case.facts, case.at):
-            ends.append(law.terms.permitted_until(case))
+    ends += [law.terms.permitted_until(case) for law in laws]
     return min((end for end in ends if end is not None), default=None)
 
 

@@ -54,6 +54,9 @@ class Recipient:
     age: int | None = None
     address_problem: str | None = None
 
+    def __post_init__(self) -> None:
+        assert self.time_zones, "locate() gives every zone of the country when it knows no better"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryEntry:

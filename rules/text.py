@@ -15,7 +15,9 @@ _HOST = re.compile(
 )
 _NUMBER = re.compile(r"\+?[\d(][\d\s()\-]*\d")
 _POSTAL_CODE = re.compile(
-    r"(?<![\w-])(?:\d{4,7}|\d{5}-\d{4}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})(?![\w%-])"
+    r"(?<![\w-])"
+    r"(?:\d{4,7}|\d{5}-\d{4}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})"
+    r"(?![\w%-])"
 )
 _HOUSE_NUMBER = re.compile(r"(?<![\w$€£¥.,#+-])\d{1,6}[A-Za-z]?(?![\w%‰.:-]*[%‰\d])")
 _SENTENCE_END = re.compile(r"(?<=[.!?;|])\s+|\n+|(?<=[。！？；])")
@@ -102,10 +104,8 @@ def beside_notices(text: str, words: tuple[str, ...]) -> str:
 
     That is the first that follows the notice in its sentence, or else the last before it.
     """
-    kept = []
-    for sentence in _SENTENCE_END.split(text):
-        kept.append(_without_notice_target(sentence, words))
-    return "\n".join(kept)
+    sentences = _SENTENCE_END.split(text)
+    return "\n".join(_without_notice_target(sentence, words) for sentence in sentences)
 
 
 def word_at(text: str, word: str) -> int | None:

@@ -21,9 +21,10 @@ class ValidAddress(Terms):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownJurisdiction(Terms):
-    """It is known whose law binds, and that law was researched.
+    """It is known whose law binds, and what it says of consent to such a message.
 
-    ``researched``: the countries whose law was. ``spared``: purposes that may go without.
+    ``researched``: the countries whose law was read. ``spared``: purposes that may go without.
+    That no consent rule answers at all is a gap in the data, and a gap is no permission.
     """
 
     researched: frozenset[str]
@@ -32,7 +33,9 @@ class KnownJurisdiction(Terms):
     def findings(self, case: Case) -> tuple[Found, ...]:
         """Give ``unknown_jurisdiction`` where nobody can say what the law asks."""
         recipient = case.facts.recipient
-        if recipient.country in self.researched or case.facts.message.purpose in self.spared:
+        if case.facts.message.purpose in self.spared:
+            return ()
+        if recipient.country in self.researched and case.grounds:
             return ()
         detail = (("country", recipient.country or ""),)
         return (Found(Verdict.DENY, ReasonCode.UNKNOWN_JURISDICTION, detail=detail),)

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from rules.facts import Facts
 from rules.history import Event
 from rules.periods import local_dates, months_before
-from rules.rule import Case, Found, Terms
+from rules.rule import Found
 from rules.vocabulary import EventKind, ReasonCode, Verdict, Via
 
 WorkingDay = Callable[[date], bool]
@@ -36,7 +36,8 @@ class Age:
             return as_of >= months_before(today, self.months)
         if self.same_month:
             return (as_of.year, as_of.month) == (today.year, today.month)
-        assert self.working_days is not None and self.is_working_day is not None
+        assert self.working_days is not None
+        assert self.is_working_day is not None
         spent, day = 0, as_of
         while day < today and spent <= self.working_days:
             day += timedelta(days=1)

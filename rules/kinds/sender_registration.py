@@ -15,8 +15,8 @@ class SenderRegistration(Terms):
 
     With ``forms`` the duty hangs on the sender id: only ids of those forms need it (with
     ``number_types``, only numbers of those types; with ``numbers_of``, only of those
-    countries), and without a sender id it is owed. Without ``forms`` the sender itself must hold it.
-    ``same_id``: one registration's id must be the sender id, digits or letters alike.
+    countries), and without a sender id it is owed. Without ``forms`` the sender itself must
+    hold it. ``same_id``: one registration's id must be the sender id, digits or letters alike.
     """
 
     scheme: str

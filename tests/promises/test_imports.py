@@ -13,9 +13,9 @@ from tests.support.project import PACKAGES, PROJECT, name_of, parsed, project_fi
 # nothing else.
 ALLOWED_IN_RULES = frozenset(
     {
-        "__future__", "abc", "bisect", "collections", "dataclasses", "datetime", "decimal", "enum",
-        "fractions", "functools", "heapq", "itertools", "math", "operator", "re", "string",
-        "types", "typing", "unicodedata", "zoneinfo",
+        "__future__", "abc", "bisect", "calendar", "collections", "dataclasses", "datetime",
+        "decimal", "enum", "fractions", "functools", "heapq", "itertools", "math", "operator",
+        "re", "string", "types", "typing", "unicodedata", "zoneinfo",
     }
 )  # fmt: skip
 
