@@ -23,6 +23,18 @@ class EventInFutureError(EventRefusedError):
     code: ClassVar[str] = "event_in_future"
 
 
+class NoAddressError(EventRefusedError):
+    """An opt-out that names nobody: there is nobody to leave alone."""
+
+    code: ClassVar[str] = "address_missing"
+
+
+class UnknownSubjectError(ComplianceError):
+    """The organisation has no such person, or has erased them."""
+
+    code: ClassVar[str] = "unknown_subject"
+
+
 class UnknownSenderError(ComplianceError):
     """The organisation has no sender of that id."""
 

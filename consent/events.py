@@ -1,18 +1,16 @@
-"""What may be recorded of a person's will and dealings, and how the law then sees it.
+"""What may be recorded of a person's will and dealings, as it was given.
 
-A ``ConsentEvent`` is kept as it was given. ``history_event`` turns it into what
-``rules/history.py`` reads, for the one sender whose message is being checked.
+How the law then sees it: ``on_record.py`` turns it into what ``rules/history.py`` reads.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from rules.history import Event
-from rules.vocabulary import Channel, EventKind, Level, Purpose, Quality, Via
+from consent.ledger.canonical import canonical
+from rules.vocabulary import LEVEL_OF_WORD, Channel, Level, Purpose, Quality, Via
 
 
 class RecordedKind(StrEnum):
@@ -39,9 +37,8 @@ class RecordedKind(StrEnum):
 STOPS: Final = frozenset({RecordedKind.REVOKE, RecordedKind.COMPLAINT})
 """What a person says to be left alone: never refused, and kept in the suppression too."""
 
-_LAW_OF_KIND: Final[Mapping[RecordedKind, EventKind]] = {
-    kind: EventKind(kind.value) for kind in RecordedKind if kind.value in set(EventKind)
-}
+OWN_OPERATION: Final = frozenset({RecordedKind.ERASE, RecordedKind.LINK, RecordedKind.UNLINK})
+"""What changes who a person is, and is never recorded as a plain event."""
 
 
 class Flag(StrEnum):
@@ -105,3 +102,22 @@ class ConsentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     why: str | None = None
     unread: str | None = None
     flags: tuple[Flag, ...] = ()
+
+
+def encode_payload(event: ConsentEvent, address: str | None) -> bytes:
+    """The canonical JSON that is sealed: the event, and the normalised address it came for."""
+    fields = msgspec.to_builtins(event, order="sorted")
+    if event.level is not None:
+        fields["level"] = event.level.word
+    if address is not None:
+        fields["address"] = address
+    return canonical(fields)
+
+
+def decode_payload(payload: bytes) -> tuple[ConsentEvent, str | None]:
+    """Read what ``encode_payload`` wrote."""
+    fields: dict[str, Any] = msgspec.json.decode(payload)
+    address = fields.pop("address", None)
+    if "level" in fields:
+        fields["level"] = LEVEL_OF_WORD[fields["level"]]
+    return msgspec.convert(fields, ConsentEvent), address

@@ -1,5 +1,5 @@
-"""Loaded copies of public registers. ``formats.py`` reads their files, ``snapshots.py`` keeps copies.
+"""Loaded copies of public registers.
 
-Not here: what a listing means, or how old a copy may be (``rules``).
-Start at ``snapshots.py``.
+Here: their files' formats, our copies of them, and what a copy says of an address. Not here: what
+a listing means, or how old a copy may be (``rules``). Start at ``snapshots.py``.
 """
