@@ -12,8 +12,9 @@ from litestar.types import Scope
 from sqlalchemy import Connection, bindparam, select
 
 from api.clock import Clock
+from api.errors import NotFoundError
 from api.reader import Reader
-from api.roles import Caller, Role
+from api.roles import NO_ORGANISATION, Caller, Role
 from api.tables import api_key, organisation
 
 TOKEN_PREFIX = "cts_"  # noqa: S105
@@ -28,7 +29,8 @@ _BEARER = b"bearer "
 _FIND = select(api_key.c.id, api_key.c.organisation, api_key.c.person, api_key.c.roles).where(
     api_key.c.token_hash == bindparam("token_hash"), api_key.c.revoked_at.is_(None)
 )
-_ORGANISATIONS = select(organisation.c.id).order_by(organisation.c.id).limit(2)
+_FIRST_ORGANISATIONS = select(organisation.c.id).order_by(organisation.c.id).limit(2)
+_ORGANISATION = select(organisation.c.id).where(organisation.c.id == bindparam("id"))
 
 
 def new_token() -> str:
@@ -87,12 +89,17 @@ class Callers:
     async def _operator(self, scope: Scope) -> Caller:
         """Whoever may open the socket owns the data folder, and may what an admin may."""
         wanted = _header(scope, _ORGANISATION_HEADER)
-        if wanted is not None:
-            name = wanted.decode("latin-1")
-        else:
-            ids = await self._reader.run(lambda c: list(c.execute(_ORGANISATIONS).scalars()))
-            name = ids[0] if len(ids) == 1 else ""
+        found = await self._reader.run(lambda connection: _organisations(connection, wanted))
+        if wanted is not None and not found:
+            raise NotFoundError("there is no such organisation")
+        name = found[0] if len(found) == 1 else NO_ORGANISATION
         return Caller(name, "operator", "operator", frozenset({Role.ADMIN}), is_operator=True)
+
+
+def _organisations(connection: Connection, wanted: bytes | None) -> list[str]:
+    if wanted is None:
+        return list(connection.execute(_FIRST_ORGANISATIONS).scalars())
+    return list(connection.execute(_ORGANISATION, {"id": wanted.decode("latin-1")}).scalars())
 
 
 def _find(connection: Connection, token_hash: bytes) -> Caller | None:

@@ -12,6 +12,11 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import ForbiddenError, UnauthenticatedError
+from api.exchange import exchange_of
+
+
+NO_ORGANISATION = ""
+"""Where the operator stands who named none: enough to found one, and nothing else."""
 
 
 class Role(StrEnum):
@@ -99,10 +104,11 @@ class Guard:
         if access is None:
             access = self._access[id(handler)] = access_of(handler)
         if not access.public:
-            caller = await scope["callers"].identify(scope)  # type: ignore[typeddict-item]
+            exchange = exchange_of(scope)
+            caller = await exchange.service.callers.identify(scope)
             if caller is None:
                 raise UnauthenticatedError("send a valid key: Authorization: Bearer <api key>")
             if not access.admits(caller):
                 raise ForbiddenError("this key's roles do not include this")
-            scope["caller"] = caller  # type: ignore[typeddict-unknown-key]
+            exchange.caller = caller
         await self._app(scope, receive, send)
