@@ -5,11 +5,12 @@ person on record stands by their id, a stranger by a token of that month. When t
 destroyed, the entry still verifies and says nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from cryptography.exceptions import InvalidTag
 from sqlalchemy import Connection, bindparam, insert, select
 
 from audit import tables
@@ -35,6 +36,7 @@ from consent.ledger.entries import Entry, StoredPayload, find_entries, read_payl
 from consent.ledger.leaf import Log, decode_leaf
 from consent.ledger.log import Receipt, SealedEntry, append_many
 from rules.decision import Decision
+from rules.errors import ComplianceError
 from rules.facts import Facts
 
 ENTRY_TYPE = "check"
@@ -46,9 +48,13 @@ _TOKEN_NONCE = bytes(12)
 _TOKEN_USE = b"cleartosend/decision_alias"
 
 _ADD_ALIAS = insert(tables.decision_alias)
-_FIND_ALIAS = select(tables.decision_alias.c.key_version, tables.decision_alias.c.token).where(
+_FIND_ALIASES = select(
+    tables.decision_alias.c.decision,
+    tables.decision_alias.c.key_version,
+    tables.decision_alias.c.token,
+).where(
     tables.decision_alias.c.organisation == bindparam("organisation"),
-    tables.decision_alias.c.decision == bindparam("decision"),
+    tables.decision_alias.c.decision.in_(bindparam("ids", expanding=True)),
 )
 
 
@@ -56,15 +62,15 @@ _FIND_ALIAS = select(tables.decision_alias.c.key_version, tables.decision_alias.
 class Decided:
     """A decision just made, and what is needed to put it on record.
 
-    ``subject`` is the recipient's id if they are on record, and ``blind_index`` their address's,
-    or None where the address cannot be one. ``actor``: the key that asked. ``release``: its digest.
+    ``subject`` is the recipient's id if they are on record, ``blind_index`` their address's.
+    ``actor``: the key that asked. ``release``: its digest.
     """
 
     id: bytes
     facts: Facts
     decision: Decision
     subject: bytes | None
-    blind_index: bytes | None
+    blind_index: bytes
     actor: str
     release: str
     read: Read
@@ -73,9 +79,9 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class RecordedDecision:
-    """A decision as it is found again. One of ``subject`` and ``blind_index`` names the person.
+    """A decision as it is found again. ``subject`` or, of a stranger, ``blind_index`` says of whom.
 
-    Both are None where the address could not be one, or the alias has been deleted.
+    Both are None where the alias has been deleted.
     """
 
     id: bytes
@@ -106,7 +112,7 @@ def record_many(
     receipts = append_many(
         connection, organisation, Log.DECISIONS, entries, recorded_at=recorded_at
     )
-    strangers = [one for one in decided if one.subject is None and one.blind_index is not None]
+    strangers = [one for one in decided if one.subject is None]
     if strangers:
         rows = [_alias_of(one, organisation, key) for one in strangers]
         connection.execute(_ADD_ALIAS, rows)
@@ -121,23 +127,42 @@ def find(
     ``UnknownDecisionError``: the organisation has none of that id. ``DecisionSealedError``: its
     month's key was destroyed, or what is stored is not what was recorded.
     """
-    entry = find_entries(connection, organisation, [id_]).get(id_)
-    if entry is None or entry.log is not Log.DECISIONS:
-        raise UnknownDecisionError("there is no decision of that id")
-    stored = read_payloads(connection, organisation, [id_]).get(id_)
-    if stored is None:
-        raise DecisionSealedError("what this decision rested on is not in the database any more")
-    opened = _open(organisation, entry, stored, keys)
-    blind_index = None
-    if entry.subject is None:
-        blind_index = _stranger_of(connection, organisation, id_, keys)
-    return RecordedDecision(id_, entry, opened, entry.subject, blind_index)
+    found = find_many(connection, organisation, [id_], keys=keys)[id_]
+    if isinstance(found, ComplianceError):
+        raise found
+    return found
+
+
+def find_many(
+    connection: Connection, organisation: str, ids: Collection[bytes], *, keys: KeyRing
+) -> dict[bytes, RecordedDecision | ComplianceError]:
+    """Give each of these decisions, or why not, by id; in three statements."""
+    if not ids:
+        return {}
+    entries = find_entries(connection, organisation, ids)
+    payloads = read_payloads(connection, organisation, ids)
+    strangers = [id_ for id_, entry in entries.items() if entry.subject is None]
+    blind_indexes = _blind_indexes_of(connection, organisation, strangers, keys)
+    found: dict[bytes, RecordedDecision | ComplianceError] = {}
+    for id_ in ids:
+        entry = entries.get(id_)
+        if entry is None or entry.log is not Log.DECISIONS:
+            found[id_] = UnknownDecisionError("there is no decision of that id")
+            continue
+        try:
+            opened = _open(organisation, entry, payloads.get(id_), keys)
+        except DecisionSealedError as sealed:
+            found[id_] = sealed
+        else:
+            found[id_] = RecordedDecision(
+                id_, entry, opened, entry.subject, blind_indexes.get(id_)
+            )
+    return found
 
 
 def token_of(key: SealingKey, organisation: str, blind_index: bytes) -> bytes:
     """Give the token by which a stranger's decisions of one month are found: equal, or nothing."""
-    bound_to = framed(_TOKEN_USE, organisation.encode(), key.version.to_bytes(4, "big"))
-    return key.cipher.encrypt(_TOKEN_NONCE, blind_index, bound_to)
+    return key.cipher.encrypt(_TOKEN_NONCE, blind_index, _token_use(key, organisation))
 
 
 def _entry_of(
@@ -162,7 +187,6 @@ def _entry_of(
 
 
 def _alias_of(one: Decided, organisation: str, key: SealingKey) -> dict[str, object]:
-    assert one.blind_index is not None, "only strangers with an address have a token"
     return {
         "organisation": organisation,
         "decision": one.id,
@@ -172,8 +196,10 @@ def _alias_of(one: Decided, organisation: str, key: SealingKey) -> dict[str, obj
 
 
 def _open(
-    organisation: str, entry: Entry, stored: StoredPayload, keys: KeyRing
+    organisation: str, entry: Entry, stored: StoredPayload | None, keys: KeyRing
 ) -> OpenedDecision:
+    if stored is None:
+        raise DecisionSealedError("what this decision rested on is not in the database any more")
     leaf = decode_leaf(entry.leaf)
     context = PayloadContext(
         organisation, entry.event_id, leaf.type, entry.subject, stored.schema_version
@@ -193,15 +219,22 @@ def _open(
         raise DecisionSealedError("what is stored is not what was recorded") from None
 
 
-def _stranger_of(
-    connection: Connection, organisation: str, id_: bytes, keys: KeyRing
-) -> bytes | None:
-    row = connection.execute(_FIND_ALIAS, {"organisation": organisation, "decision": id_}).first()
-    if row is None:
-        return None
-    try:
-        key = keys.opening_key(organisation, KeyKind.DECISION, row.key_version)
-    except UnknownKeyError:
-        return None
-    bound_to = framed(_TOKEN_USE, organisation.encode(), key.version.to_bytes(4, "big"))
-    return key.cipher.decrypt(_TOKEN_NONCE, row.token, bound_to)
+def _blind_indexes_of(
+    connection: Connection, organisation: str, ids: Collection[bytes], keys: KeyRing
+) -> dict[bytes, bytes]:
+    """The blind indexes of strangers, by decision, from the tokens of their months."""
+    if not ids:
+        return {}
+    rows = connection.execute(_FIND_ALIASES, {"organisation": organisation, "ids": list(ids)})
+    found: dict[bytes, bytes] = {}
+    for decision, version, token in rows:
+        try:
+            key = keys.opening_key(organisation, KeyKind.DECISION, version)
+            found[decision] = key.cipher.decrypt(_TOKEN_NONCE, token, _token_use(key, organisation))
+        except (UnknownKeyError, InvalidTag):
+            continue  # Destroyed with its month, or no token of ours: nobody knows who it was.
+    return found
+
+
+def _token_use(key: SealingKey, organisation: str) -> bytes:
+    return framed(_TOKEN_USE, organisation.encode(), key.version.to_bytes(4, "big"))
