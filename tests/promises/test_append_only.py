@@ -52,9 +52,9 @@ def test_every_write_but_an_insert_is_refused(filled: Engine, name: str) -> None
         before = contents(connection, name)
         assert before
         for act in acts:
-            with pytest.raises(sa.exc.IntegrityError, match="append-only"):
-                with connection.begin_nested():
-                    connection.exec_driver_sql(act)
+            refused = pytest.raises(sa.exc.IntegrityError, match="append-only")
+            with refused, connection.begin_nested():
+                connection.exec_driver_sql(act)
         assert contents(connection, name) == before
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-
 from alembic import command
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
+
 from tests.support import databases
 
 SCRIPTS = ScriptDirectory(str(databases.MIGRATIONS))

@@ -176,14 +176,16 @@ def test_threads_agree_on_the_months_key(folder: Path) -> None:
     for thread in threads:
         thread.join()
     again = KeyRing.open(folder)
-    assert [again.open_sealed("org_a", KeyKind.DECISION, value) for value in sealed] == [b"text"] * 8
+    assert [again.open_sealed("org_a", KeyKind.DECISION, value) for value in sealed] == [
+        b"text"
+    ] * 8
 
 
 def test_another_process_finds_an_organisation_that_was_added_since(folder: Path) -> None:
     ring = KeyRing.open(folder)
     KeyRing.open(folder).add_organisation("org_b", at=NOVEMBER)
     assert len(ring.blind_index("org_b", ADDRESS)) == 16
-    assert ring.log_key("org_b", Log.CONSENT)
+    assert ring.log_key("org_b", Log.CONSENT).sign(b"checkpoint")
 
 
 def test_adding_an_organisation_again_changes_nothing(folder: Path) -> None:

@@ -22,4 +22,4 @@ def test_the_zone_is_gone_and_the_instant_is_not() -> None:
 
 def test_an_instant_without_a_zone_is_our_mistake() -> None:
     with pytest.raises(AssertionError):
-        microseconds_of(datetime(2026, 11, 21))  # noqa: DTZ001
+        microseconds_of(datetime.fromisoformat("2026-11-21"))

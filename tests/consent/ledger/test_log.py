@@ -16,7 +16,6 @@ from consent.ledger.errors import HeadMovedError, LeafTooLargeError, UnknownLogE
 from consent.ledger.leaf import Log, decode_leaf
 from tests.support.ledgers import NOW, a_payload, a_subject, an_entry, an_organisation
 
-
 IMPATIENT: dict[str, dict[str, Any]] = {
     "sqlite": {"timeout": 0},
     "postgresql": {"options": "-c lock_timeout=100ms"},
@@ -298,9 +297,7 @@ def test_a_head_that_moved_under_our_lock_takes_nothing(
         organisation = an_organisation(connection)
 
         @sa.event.listens_for(connection, "before_cursor_execute")
-        def _move_first(  # noqa: PLR0913
-            _connection: object, cursor: Any, statement: str, *_rest: object
-        ) -> None:
+        def _move_first(_connection: object, cursor: Any, statement: str, *_rest: object) -> None:
             if statement.startswith("UPDATE log_head"):
                 ((column, value),) = moved.items()
                 cursor.execute(f"UPDATE log_head SET {column} = {value}")
