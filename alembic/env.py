@@ -9,7 +9,6 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import sqlalchemy as sa
-
 from alembic import context
 
 STORING_PACKAGES = ("consent", "audit", "api")
@@ -19,10 +18,9 @@ STATEMENT_TIMEOUT = "10min"
 
 def metadata_of(package: str) -> list[sa.MetaData]:
     """The package's MetaData, once however many of its modules hold tables of it."""
-    found = []
-    for module in (f"{package}.tables", f"{package}.ledger.tables"):
-        if find_spec(module.rpartition(".")[0]) and find_spec(module):
-            found.append(import_module(module).METADATA)
+    modules = (f"{package}.tables", f"{package}.ledger.tables")
+    there = [name for name in modules if find_spec(name.rpartition(".")[0]) and find_spec(name)]
+    found = [import_module(name).METADATA for name in there]
     return list({id(metadata): metadata for metadata in found}.values())
 
 

@@ -5,7 +5,6 @@ of leaf is a new version of it beside the old one.
 """
 
 import sqlalchemy as sa
-
 from alembic import op
 
 revision = "0001"
@@ -27,8 +26,10 @@ IDENTITIES = {
         "organisation = NEW.organisation AND log = NEW.log AND level = NEW.level AND n = NEW.n",
     ),
     "checkpoint": (
-        "organisation = NEW.organisation AND log = NEW.log AND size = NEW.size"
-        " AND signed_at = NEW.signed_at",
+        (
+            "organisation = NEW.organisation AND log = NEW.log AND size = NEW.size"
+            " AND signed_at = NEW.signed_at"
+        ),
     ),
     "log_payload": ("event_id = NEW.event_id",),
 }

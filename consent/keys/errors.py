@@ -6,7 +6,7 @@ from rules.errors import ComplianceError
 
 
 class KeyStoreError(ComplianceError):
-    """The root key or the key store is missing, unreadable, open to others, or of another ledger."""
+    """Root key or key store is missing, unreadable, open to others, or of another ledger."""
 
     code: ClassVar[str] = "key_store_error"
 

@@ -170,9 +170,7 @@ class KeyRing:
         """The newest version of the blind index, under which aliases are made."""
         return self._newest_of(organisation, KeyKind.INDEX.value)
 
-    def blind_index(
-        self, organisation: str, spelling: str, *, version: int | None = None
-    ) -> bytes:
+    def blind_index(self, organisation: str, spelling: str, *, version: int | None = None) -> bytes:
         """16 bytes by which an address is looked up. ``spelling`` is normalised already."""
         return self._token(organisation, KeyKind.INDEX, spelling, version)
 
@@ -207,7 +205,9 @@ class KeyRing:
     def permit_public_keys(self) -> dict[str, Ed25519PublicKey]:
         """Every key under which a permit may still be out, by its id, oldest first."""
         names = sorted(name for name in self._raw if name.kind == _PERMIT)
-        keys = [Ed25519PrivateKey.from_private_bytes(self._raw[name]).public_key() for name in names]
+        keys = [
+            Ed25519PrivateKey.from_private_bytes(self._raw[name]).public_key() for name in names
+        ]
         return {_kid_of(key): key for key in keys}
 
     def _load(self, keys: Keys) -> None:
@@ -237,9 +237,7 @@ class KeyRing:
             raise UnknownKeyError(f"{organisation or 'the installation'} has no {kind} key")
         return newest
 
-    def _token(
-        self, organisation: str, kind: KeyKind, spelling: str, version: int | None
-    ) -> bytes:
+    def _token(self, organisation: str, kind: KeyKind, spelling: str, version: int | None) -> bytes:
         if version is None:
             version = self._newest_of(organisation, kind.value)
         key = self._lookup.get((organisation, kind, version))

@@ -178,5 +178,7 @@ def _decode(path: Path) -> _StoreFile:
     except msgspec.DecodeError as error:
         raise KeyStoreError(f"{path} is no key store, or is damaged: {error}") from None
     if found.v != FORMAT_VERSION:
-        raise KeyStoreError(f"{path} is of format {found.v}, and this release reads {FORMAT_VERSION}")
+        raise KeyStoreError(
+            f"{path} is of format {found.v}, and this release reads {FORMAT_VERSION}"
+        )
     return found

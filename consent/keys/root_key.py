@@ -44,7 +44,9 @@ class RootKey:
         """Read a root key. ``KeyStoreError``: missing, unreadable, open to others, or malformed."""
         content = read_private(path)
         if not _LINE.fullmatch(content):
-            raise KeyStoreError(f"{path} is no root key: it holds one line of 64 hexadecimal digits")
+            raise KeyStoreError(
+                f"{path} is no root key: it holds one line of 64 hexadecimal digits"
+            )
         return cls(bytes.fromhex(content.decode()))
 
     def wrap(self, key: bytes, context: bytes) -> bytes:

@@ -29,7 +29,7 @@ class KeyKind(StrEnum):
     SUBJECT = "subject"
     ORGANISATION = "organisation"
     INDEX = "index"
-    SUPPRESSION_TOKEN = "suppression_token"
+    SUPPRESSION_TOKEN = "suppression_token"  # noqa: S105 - the name of a key, not the key
     SUPPRESSION_PAYLOAD = "suppression_payload"
     STANDING = "standing"
     DECISION = "decision"
@@ -90,7 +90,9 @@ def commitment(salt: bytes, canonical_payload: bytes) -> bytes:
     return hmac.digest(salt, canonical_payload, "sha256")
 
 
-def seal_payload(key: SealingKey, context: PayloadContext, canonical_payload: bytes) -> SealedPayload:
+def seal_payload(
+    key: SealingKey, context: PayloadContext, canonical_payload: bytes
+) -> SealedPayload:
     """Seal an entry's payload, a fresh salt inside, and commit to it."""
     randomness = os.urandom(SALT_SIZE + NONCE_SIZE)
     salt, nonce = randomness[:SALT_SIZE], randomness[SALT_SIZE:]
@@ -128,7 +130,9 @@ def seal(key: SealingKey, organisation: str, plaintext: bytes, *context: bytes) 
     """
     nonce = os.urandom(NONCE_SIZE)
     header = _SEAL_VERSION + key.version.to_bytes(4, "big")
-    bound_to = framed(b"cleartosend/sealed", header, key.kind.encode(), organisation.encode(), *context)
+    bound_to = framed(
+        b"cleartosend/sealed", header, key.kind.encode(), organisation.encode(), *context
+    )
     return header + nonce + key.cipher.encrypt(nonce, plaintext, bound_to)
 
 
@@ -137,7 +141,9 @@ def open_sealed(key: SealingKey, organisation: str, sealed: bytes, *context: byt
     header = sealed[:_HEADER_SIZE]
     if header != _SEAL_VERSION + key.version.to_bytes(4, "big"):
         raise BrokenSealError("a sealed value is of another format or key than its place says")
-    bound_to = framed(b"cleartosend/sealed", header, key.kind.encode(), organisation.encode(), *context)
+    bound_to = framed(
+        b"cleartosend/sealed", header, key.kind.encode(), organisation.encode(), *context
+    )
     nonce = sealed[_HEADER_SIZE : _HEADER_SIZE + NONCE_SIZE]
     return _decrypt(key, nonce, sealed[_HEADER_SIZE + NONCE_SIZE :], bound_to)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam
 
 from consent.ledger import tables
 from consent.ledger.leaf import Log
-from consent.ledger.log import Receipt, SealedPayload
+from consent.ledger.log import Receipt
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -116,6 +116,6 @@ _PAYLOADS = sa.select(
 )
 
 
-def _entry_of(row: sa.Row[Any]) -> Entry:
+def _entry_of(row: sa.Row[*tuple[Any, ...]]) -> Entry:
     organisation, log, *rest = row
     return Entry(organisation, Log(log), *rest)

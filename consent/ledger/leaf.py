@@ -66,7 +66,8 @@ _DECODER = msgspec.json.Decoder(Leaf)
 
 def encode_leaf(leaf: Leaf) -> bytes:
     """Write a leaf in its canonical form. Its instants must be in UTC."""
-    assert leaf.occurred_at.tzinfo is UTC and leaf.recorded_at.tzinfo is UTC, "leaves are in UTC"
+    assert leaf.occurred_at.tzinfo is UTC, "a leaf is in UTC"
+    assert leaf.recorded_at.tzinfo is UTC, "a leaf is in UTC"
     encoded = canonical(leaf)
     if len(encoded) > LEAF_SIZE_MAX:
         raise LeafTooLargeError(f"a leaf of type {leaf.type} has {len(encoded)} bytes")
@@ -80,5 +81,7 @@ def decode_leaf(encoded: bytes) -> Leaf:
     except msgspec.DecodeError:
         raise DamagedLogError("a leaf cannot be read") from None
     if leaf.v != LEAF_VERSION:
-        raise DamagedLogError(f"a leaf is of version {leaf.v}, and {LEAF_VERSION} is the newest known")
+        raise DamagedLogError(
+            f"a leaf is of version {leaf.v}, and {LEAF_VERSION} is the newest known"
+        )
     return leaf

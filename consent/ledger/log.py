@@ -1,6 +1,6 @@
 """Appending: batches at the end of a log, without gaps, in the writer's transaction."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +8,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
-from consent.ledger import tables, tiles
+from consent.ledger import chains, tables, tiles
+from consent.ledger.chains import NO_CHAIN, Chain
 from consent.ledger.errors import HeadMovedError, UnknownLogError
 from consent.ledger.leaf import LEAF_VERSION, Leaf, Log, Statement, encode_leaf
 from consent.ledger.tree import leaf_hash
@@ -112,32 +113,42 @@ def append_many(
     """
     if not entries:
         return []
-    recorded_at = recorded_at.astimezone(UTC)
+    batch = _Batch(organisation, log, recorded_at.astimezone(UTC))
     # The row lock makes batches queue here, so indexes have no gaps and no forks.
     found = connection.execute(_LOCK_EDGE, {"organisation": organisation, "log": log.value}).first()
     if found is None:
         raise _unknown(organisation, log)
     edge = tiles.Edge.of(found.size, found.edge)
-    chains = _load_chains(connection, organisation, log, entries)
-    first_of = {subject: seq for subject, (seq, _) in chains.items()}
+    subjects = {entry.subject for entry in entries if entry.subject is not None}
+    before = chains.load(connection, organisation, log, subjects)
 
-    receipts: list[Receipt] = []
-    rows: list[_Row] = []
+    after = dict(before)
+    rows: list[dict[str, Any]] = []
     for index, entry in enumerate(entries, edge.size):
-        seq, prev = chains.get(entry.subject, _NO_CHAIN) if entry.subject else _NO_CHAIN
-        leaf = _leaf_of(entry, organisation, log, seq + 1, prev, recorded_at)
-        hashed = leaf_hash(leaf)
+        last = NO_CHAIN if entry.subject is None else after[entry.subject]
+        row = _row_of(entry, batch, index, last)
         if entry.subject is not None:
-            chains[entry.subject] = (seq + 1, hashed)
-        rows.append(_row_of(entry, organisation, log, index, seq + 1, recorded_at, leaf, hashed))
-        receipts.append(Receipt(entry.event_id, log, index, hashed, recorded_at))
+            after[entry.subject] = Chain(last.seq + 1, row["leaf_hash"])
+        rows.append(row)
 
     connection.execute(_INSERT_ENTRY, rows)
-    if payloads := [row for entry in entries if (row := _payload_row_of(entry, organisation))]:
+    payloads = [
+        _payload_row_of(entry, entry.payload, batch)
+        for entry in entries
+        if entry.payload is not None
+    ]
+    if payloads:
         connection.execute(_INSERT_PAYLOAD, payloads)
-    _store_chains(connection, organisation, log, chains, first_of)
-    _store_edge(connection, organisation, log, found.epoch, edge, [row["leaf_hash"] for row in rows])
-    return receipts
+    chains.store(connection, organisation, log, before=before, after=after)
+    hashes = [row["leaf_hash"] for row in rows]
+    extended, full = tiles.extend(edge, hashes)
+    if full:
+        connection.execute(_INSERT_TILE, [_tile_row_of(tile, batch) for tile in full])
+    _move_head(connection, batch, edge=edge, to=extended, epoch=found.epoch)
+    return [
+        Receipt(entry.event_id, log, index, hashed, batch.recorded_at)
+        for index, (entry, hashed) in enumerate(zip(entries, hashes, strict=True), edge.size)
+    ]
 
 
 def head(connection: Connection, organisation: str, log: Log) -> Head:
@@ -148,9 +159,13 @@ def head(connection: Connection, organisation: str, log: Log) -> Head:
     return _head_of(row)
 
 
-_Row = dict[str, Any]
-_Chain = tuple[int, bytes | None]
-_NO_CHAIN: _Chain = (0, None)
+class _Batch(msgspec.Struct, frozen=True):
+    """What the entries of one append have in common."""
+
+    organisation: str
+    log: Log
+    recorded_at: datetime
+
 
 _HEAD = tables.log_head.c
 _HEAD_COLUMNS = (_HEAD.organisation, _HEAD.log, _HEAD.origin, _HEAD.size, _HEAD.epoch)
@@ -182,185 +197,49 @@ _MOVE_HEAD = (
 _INSERT_ENTRY = sa.insert(tables.log_entry)
 _INSERT_PAYLOAD = sa.insert(tables.log_payload)
 _INSERT_TILE = sa.insert(tables.log_tile)
-_INSERT_SUBJECT_HEAD = sa.insert(tables.subject_head)
 
 
-def _select_chains(table: sa.Table, *of_log: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    return sa.select(table.c.id, table.c.head_seq, table.c.head_leaf_hash).where(
-        table.c.organisation == bindparam("organisation"),
-        table.c.id.in_(bindparam("subjects", expanding=True)),
-        *of_log,
-    )
-
-
-def _update_chains(table: sa.Table, *of_log: sa.ColumnElement[bool]) -> sa.Update:
-    return (
-        sa.update(table)
-        .where(
-            table.c.organisation == bindparam("of_organisation"),
-            table.c.id == bindparam("of_id"),
-            *of_log,
-        )
-        .values(head_seq=bindparam("to_seq"), head_leaf_hash=bindparam("to_hash"))
-    )
-
-
-_OTHER = tables.subject_head
-_SELECT_CONSENT_CHAINS = _select_chains(tables.subject)
-_SELECT_OTHER_CHAINS = _select_chains(_OTHER, _OTHER.c.log == bindparam("log"))
-_UPDATE_CONSENT_CHAINS = _update_chains(tables.subject)
-_UPDATE_OTHER_CHAINS = _update_chains(_OTHER, _OTHER.c.log == bindparam("of_log"))
-
-
-def _load_chains(
-    connection: Connection, organisation: str, log: Log, entries: Sequence[SealedEntry]
-) -> dict[bytes, _Chain]:
-    """Where the chain of each subject of the batch stands in this log."""
-    subjects = list({entry.subject for entry in entries if entry.subject is not None})
-    if not subjects:
-        return {}
-    wanted = {"organisation": organisation, "subjects": subjects}
-    if log is Log.CONSENT:
-        rows = connection.execute(_SELECT_CONSENT_CHAINS, wanted)
-    else:
-        rows = connection.execute(_SELECT_OTHER_CHAINS, {**wanted, "log": log.value})
-    chains: dict[bytes, _Chain] = {id_: (seq, hashed) for id_, seq, hashed in rows}
-    if log is Log.CONSENT:
-        assert len(chains) == len(subjects), "a subject's row is made before its first entry"
-        return chains
-    return dict.fromkeys(subjects, _NO_CHAIN) | chains
-
-
-def _store_chains(
-    connection: Connection,
-    organisation: str,
-    log: Log,
-    chains: Mapping[bytes, _Chain],
-    first_of: Mapping[bytes, int],
-) -> None:
-    known = {id_: chain for id_, chain in chains.items() if log is Log.CONSENT or first_of[id_]}
-    if known:
-        statement = _UPDATE_CONSENT_CHAINS if log is Log.CONSENT else _UPDATE_OTHER_CHAINS
-        of_log = {} if log is Log.CONSENT else {"of_log": log.value}
-        rows = [
-            {"of_organisation": organisation, "of_id": id_, "to_seq": seq, "to_hash": hashed}
-            | of_log
-            for id_, (seq, hashed) in known.items()
-        ]
-        connection.execute(statement, rows)
-    if len(known) < len(chains):
-        rows = [
-            {
-                "organisation": organisation,
-                "log": log.value,
-                "id": id_,
-                "head_seq": seq,
-                "head_leaf_hash": hashed,
-            }
-            for id_, (seq, hashed) in chains.items()
-            if id_ not in known
-        ]
-        connection.execute(_INSERT_SUBJECT_HEAD, rows)
-
-
-def _store_edge(
-    connection: Connection,
-    organisation: str,
-    log: Log,
-    epoch: int,
-    edge: tiles.Edge,
-    leaf_hashes: Sequence[bytes],
-) -> None:
-    extended, full = tiles.extend(edge, leaf_hashes)
-    if full:
-        rows = [
-            {
-                "organisation": organisation,
-                "log": log.value,
-                "level": tile.level,
-                "n": tile.n,
-                "hashes": tile.hashes,
-            }
-            for tile in full
-        ]
-        connection.execute(_INSERT_TILE, rows)
-    moved = connection.execute(
-        _MOVE_HEAD,
-        {
-            "of_organisation": organisation,
-            "of_log": log.value,
-            "from_size": edge.size,
-            "at_epoch": epoch,
-            "to_size": extended.size,
-            "to_edge": extended.joined(),
-        },
-    )
-    if moved.rowcount != 1:
-        raise HeadMovedError(f"the head of the log {log} was moved by somebody else")
-
-
-def _leaf_of(
-    entry: SealedEntry,
-    organisation: str,
-    log: Log,
-    seq: int,
-    prev: bytes | None,
-    recorded_at: datetime,
-) -> bytes:
+def _row_of(entry: SealedEntry, batch: _Batch, index: int, last: Chain) -> dict[str, Any]:
     subject = entry.subject
-    return encode_leaf(
+    seq = None if subject is None else last.seq + 1
+    leaf = encode_leaf(
         Leaf(
             actor=entry.actor,
             channel=entry.channel,
             commit=None if entry.payload is None else entry.payload.commit.hex(),
             event_id=entry.event_id.hex(),
             level=entry.level,
-            log=log.value,
+            log=batch.log.value,
             occurred_at=entry.occurred_at.astimezone(UTC),
-            organisation=organisation,
-            prev=None if prev is None else prev.hex(),
+            organisation=batch.organisation,
+            prev=None if last.leaf_hash is None else last.leaf_hash.hex(),
             purpose=entry.purpose,
-            recorded_at=recorded_at,
+            recorded_at=batch.recorded_at,
             release=entry.release,
             statement=None if entry.statement is None else dict(entry.statement),
             subject=None if subject is None else subject.hex(),
-            subject_seq=None if subject is None else seq,
+            subject_seq=seq,
             type=entry.type,
             v=LEAF_VERSION,
         )
     )
-
-
-def _row_of(  # noqa: PLR0913
-    entry: SealedEntry,
-    organisation: str,
-    log: Log,
-    index: int,
-    seq: int,
-    recorded_at: datetime,
-    leaf: bytes,
-    hashed: bytes,
-) -> _Row:
     return {
-        "organisation": organisation,
-        "log": log.value,
+        "organisation": batch.organisation,
+        "log": batch.log.value,
         "idx": index,
         "event_id": entry.event_id,
-        "subject": entry.subject,
-        "subject_seq": None if entry.subject is None else seq,
-        "recorded_at": recorded_at,
+        "subject": subject,
+        "subject_seq": seq,
+        "recorded_at": batch.recorded_at,
         "leaf": leaf,
-        "leaf_hash": hashed,
+        "leaf_hash": leaf_hash(leaf),
     }
 
 
-def _payload_row_of(entry: SealedEntry, organisation: str) -> _Row | None:
-    sealed = entry.payload
-    if sealed is None:
-        return None
+def _payload_row_of(entry: SealedEntry, sealed: SealedPayload, batch: _Batch) -> dict[str, Any]:
     return {
         "event_id": entry.event_id,
-        "organisation": organisation,
+        "organisation": batch.organisation,
         # Only what lies under a person's own key goes when that person is erased.
         "subject": entry.subject if sealed.key_kind == "subject" else None,
         "schema_version": sealed.schema_version,
@@ -372,7 +251,32 @@ def _payload_row_of(entry: SealedEntry, organisation: str) -> _Row | None:
     }
 
 
-def _head_of(row: sa.Row[Any]) -> Head:
+def _tile_row_of(tile: tiles.Tile, batch: _Batch) -> dict[str, Any]:
+    return {
+        "organisation": batch.organisation,
+        "log": batch.log.value,
+        "level": tile.level,
+        "n": tile.n,
+        "hashes": tile.hashes,
+    }
+
+
+def _move_head(
+    connection: Connection, batch: _Batch, *, edge: tiles.Edge, to: tiles.Edge, epoch: int
+) -> None:
+    values = {
+        "of_organisation": batch.organisation,
+        "of_log": batch.log.value,
+        "from_size": edge.size,
+        "at_epoch": epoch,
+        "to_size": to.size,
+        "to_edge": to.joined(),
+    }
+    if connection.execute(_MOVE_HEAD, values).rowcount != 1:
+        raise HeadMovedError(f"the head of the log {batch.log} was moved by somebody else")
+
+
+def _head_of(row: sa.Row[*tuple[Any, ...]]) -> Head:
     return Head(row.organisation, Log(row.log), row.origin, row.size, row.epoch)
 
 

@@ -51,7 +51,7 @@ class Edge:
         return b"".join(self.levels)
 
     def root(self) -> bytes:
-        """The root of the whole tree. Up to 255 hashes a level: for checkpoints, not for appends."""
+        """The root of the whole tree. Up to 255 hashes a level: checkpoints ask for it."""
         found = []
         for level in reversed(self.levels):
             for height, number in peaks(0, len(level) // HASH_SIZE):
@@ -106,8 +106,7 @@ def tile_width(level: int, n: int, size: int) -> int:
 def _subtree(hashes: bytes, height: int, number: int) -> bytes:
     start = (number << height) * HASH_SIZE
     row = [
-        hashes[i : i + HASH_SIZE]
-        for i in range(start, start + (HASH_SIZE << height), HASH_SIZE)
+        hashes[i : i + HASH_SIZE] for i in range(start, start + (HASH_SIZE << height), HASH_SIZE)
     ]
     assert len(row[-1]) == HASH_SIZE, "the tile has been read to where the subtree ends"
     for _ in range(height):

