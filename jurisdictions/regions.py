@@ -110,7 +110,8 @@ def _with_parents(code: str) -> tuple[str, ...]:
     around: str | None = code
     while around is not None and around not in chain:
         found = pycountry.subdivisions.get(code=around)  # type: ignore[no-untyped-call]
-        if found is None:
+        # pycountry does not care for case, and we do.
+        if found is None or found.code != around:
             break
         chain = (around, *chain)
         around = found.parent_code
@@ -120,7 +121,6 @@ def _with_parents(code: str) -> tuple[str, ...]:
 def _is_country(code: str) -> bool:
     if code in territories().not_in_iso:
         return True
-    # pycountry does not care for case and would also find "usa"; we do and do not.
     return len(code) == 2 and code.isupper() and pycountry.countries.get(alpha_2=code) is not None
 
 
