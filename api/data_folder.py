@@ -9,6 +9,10 @@ from pathlib import Path
 from api.errors import DataFolderError
 
 
+SOCKET_PATH_LENGTH_MAX = 100
+"""Of the 104 or 108 bytes that systems give to the path of a socket."""
+
+
 class DataFolder:
     """The layout of the folder that ``init`` makes. Nothing here creates or opens a file."""
 
@@ -23,6 +27,22 @@ class DataFolder:
     def database_url(self) -> str:
         """The URL of the SQLite database in this folder."""
         return f"sqlite:///{self.database.absolute()}"
+
+    @contextmanager
+    def socket_address(self) -> Iterator[str]:
+        """The socket's path as the system takes it, which may not be long.
+
+        A long one is reached through the folder, held open meanwhile.
+        """
+        path = str(self.socket.absolute())
+        if len(os.fsencode(path)) <= SOCKET_PATH_LENGTH_MAX:
+            yield path
+            return
+        descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield f"/proc/self/fd/{descriptor}/{self.socket.name}"
+        finally:
+            os.close(descriptor)
 
     def require(self) -> None:
         """Say what to do when there is no such folder."""

@@ -52,6 +52,8 @@ def explain(text: str, shape: Any) -> tuple[str, str]:
         return _pointer(steps), _choices(shape, steps)
     if "timezone" in said or said.startswith("Invalid RFC3339"):
         return _pointer(steps), _TIME
+    if "matching regex" in said:
+        return _pointer(steps), "does not have the form that is taken here"
     return _pointer(steps), without_addresses(said.replace("`", "").replace("$", ""))
 
 

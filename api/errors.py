@@ -136,3 +136,9 @@ class SchemaError(ComplianceError):
     """The database is not at the schema that this version knows."""
 
     code: ClassVar[str] = "schema_error"
+
+
+class NotReadyError(RetryLaterError):
+    """Something that every answer needs is not there; the detail says what."""
+
+    code: ClassVar[str] = "not_ready"

@@ -39,6 +39,7 @@ STATUS_OF: dict[str, tuple[int, str]] = {
     "store_unavailable": (503, "The database does not answer"),
     "outcome_unknown": (503, "It is not known whether this was recorded"),
     "check_failed": (503, "The check could not be made"),
+    "not_ready": (503, "Not ready"),
     # What is wrong here.
     "internal_error": (500, "Something broke here"),
     "compliance_error": (500, "Something broke here"),

@@ -7,11 +7,14 @@ that says nothing is refused: forgetting closes, it does not open.
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from urllib.parse import parse_qsl
 
+from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from api.errors import ForbiddenError, UnauthenticatedError
+from api.errors import ForbiddenError, InvalidRequestError, UnauthenticatedError
 from api.exchange import exchange_of
 
 
@@ -48,6 +51,14 @@ class Access:
     public: bool = False
     approval: bool = False
     operator_only: bool = False
+    parameters: frozenset[str] = frozenset()
+
+    def refuse_unknown_parameters(self, query: bytes) -> None:
+        """An unknown parameter is an error, as an unknown field is."""
+        names = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
+        if not self.parameters.issuperset(names):
+            known = ", ".join(sorted(self.parameters)) or "none"
+            raise InvalidRequestError(f"a query parameter is not known here; known: {known}")
 
     def admits(self, caller: Caller) -> bool:
         """Whether this caller may use the route."""
@@ -81,11 +92,20 @@ def operator_only() -> dict[str, Any]:
 def access_of(handler: BaseRouteHandler) -> Access:
     """What this route asks for, from its ``opt``; closed if it says nothing."""
     opt = handler.opt
+    parameters = frozenset(
+        name
+        for name, field in handler.parsed_fn_signature.parameters.items()
+        if isinstance(field.kwarg_definition, QueryParameter)
+    )
     if opt.get("public"):
-        return Access(public=True)
+        return Access(public=True, parameters=parameters)
     if opt.get("operator_only"):
-        return Access(operator_only=True)
-    return Access(roles=frozenset(opt.get("roles", ())), approval=bool(opt.get("approval")))
+        return Access(operator_only=True, parameters=parameters)
+    return Access(
+        roles=frozenset(opt.get("roles", ())),
+        approval=bool(opt.get("approval")),
+        parameters=parameters,
+    )
 
 
 class Guard:
@@ -103,6 +123,10 @@ class Guard:
         access = self._access.get(id(handler))
         if access is None:
             access = self._access[id(handler)] = access_of(handler)
+        if scope["method"] == "OPTIONS":  # Litestar adds these by itself; nobody needs them.
+            raise MethodNotAllowedException
+        if scope["query_string"]:
+            access.refuse_unknown_parameters(scope["query_string"])
         if not access.public:
             exchange = exchange_of(scope)
             caller = await exchange.service.callers.identify(scope)

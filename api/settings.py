@@ -53,6 +53,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             settings = msgspec.structs.replace(settings, data=Path(data))
         return settings.checked()
 
+    def to_environment(self) -> dict[str, str]:
+        """The variables that say the same, for processes that are started from this one."""
+        return {
+            PREFIX + name.upper(): str(value)
+            for name in self.__struct_fields__
+            if (value := getattr(self, name)) is not None
+        }
+
     def checked(self) -> "Settings":
         """Refuse combinations that cannot work, before anything is opened."""
         if self.log_requests not in LOG_REQUESTS:
