@@ -32,6 +32,7 @@ class Why(StrEnum):
     MALFORMED = "malformed"
     UNKNOWN_KEY = "unknown_key"
     BAD_SIGNATURE = "bad_signature"
+    NOT_YET = "not_yet"
     EXPIRED = "expired"
     OTHER_ORGANISATION = "other_organisation"
     OTHER_SENDER = "other_sender"
@@ -59,13 +60,15 @@ class Permitted:
     sender_id: str | None
     text: str | None
     decision: str
+    valid_from: datetime
     valid_until: datetime
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a permit says. ``recipient`` and ``text`` are digests, see ``recipient_digest``.
 
-    ``exp`` is ``valid_until`` in whole seconds (RFC 7519), for libraries that enforce it.
+    ``exp`` is ``valid_until`` in whole seconds (RFC 7519), for libraries that enforce it, and
+    ``nbf`` the instant for which the message was checked: it must not go sooner.
     ``sender_id`` and ``text`` are null where the message was checked without them: the
     permit is then for any.
     """
@@ -82,6 +85,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     decision: str
     valid_until: datetime
     exp: int
+    nbf: int
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -111,6 +115,7 @@ class PermitSigner:
             decision=permitted.decision,
             valid_until=permitted.valid_until,
             exp=int(permitted.valid_until.timestamp()),
+            nbf=int(permitted.valid_from.timestamp()),
         )
         return jws.serialize_compact(
             self._header, _ENCODER.encode(claims), self._key, algorithms=[ALGORITHM]
@@ -142,7 +147,9 @@ class PermitVerifier:
             return Why.MALFORMED
         if claims.v != _VERSION:
             return Why.MALFORMED
-        return claims if now < claims.valid_until else Why.EXPIRED
+        if now >= claims.valid_until:
+            return Why.EXPIRED
+        return claims if now.timestamp() >= claims.nbf else Why.NOT_YET
 
 
 def mismatch(claims: Claims, permitted: Permitted) -> Why | None:

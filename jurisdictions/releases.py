@@ -1,15 +1,17 @@
 """Releases: immutable sets of regulations, named by the digest of everything that they say."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 
 from jurisdictions.binding import countries_of
 from jurisdictions.loader import DATA, Regulation, load_regulations
-from rules.decision import Provision
+from rules.decision import Decision, Provision
+from rules.engine import decide
+from rules.facts import Facts
 from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
 from rules.rule import ANYWHERE, Binds, Rule, Value
 from rules.vocabulary import Certainty, Force, Purpose
@@ -36,6 +38,41 @@ class Release:
         law = (rule for regulation in self.regulations for rule in regulation.rules)
         return (*preconditions(self.researched), *law)
 
+    def decide_many(self, facts: Sequence[Facts]) -> list[Decision]:
+        """Decide on each of these messages for itself, in their order."""
+        rules = self.rules
+        return [decide(one, rules) for one in facts]
+
+    def registries_asked(self, jurisdictions: frozenset[str]) -> frozenset[str]:
+        """The registers that any rule may ask where these jurisdictions bind.
+
+        Asking fewer is quicker, and puts nothing on record that had no part in the decision.
+        """
+        known = self._registries_asked.get(jurisdictions)
+        if known is None:
+            known = frozenset(
+                registry
+                for places, registries in self._registries_by_place
+                if not places or not places.isdisjoint(jurisdictions)
+                for registry in registries
+            )
+            self._registries_asked[jurisdictions] = known
+        return known
+
+    @cached_property
+    def _registries_asked(self) -> dict[frozenset[str], frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _registries_by_place(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+        found = []
+        for rule in self.rules:
+            registries = frozenset(r for value in rule.values for r in registries_in(value.terms))
+            if registries:
+                places = rule.binds.recipient | rule.binds.either
+                found.append((places, registries))
+        return tuple(found)
+
 
 def bundled_release(root: Path = DATA) -> Release:
     """Give the law that ships with this version; it is known from the beginning of time."""
@@ -53,6 +90,20 @@ def release_of(name: str, digest: str, regulations: Sequence[Regulation]) -> Rel
     unions = (r.head.jurisdiction for r in regulations)
     researched = with_sheet | frozenset(c for union in unions for c in countries_of(union))
     return Release(name, f"sha256:{digest}", tuple(regulations), with_sheet, researched)
+
+
+def registries_in(terms: object) -> Iterator[str]:
+    """Find every register that terms name, in whatever part of them."""
+    if isinstance(terms, tuple | frozenset):
+        for part in terms:
+            yield from registries_in(part)
+    elif is_dataclass(terms):
+        for field in fields(terms):
+            part = getattr(terms, field.name)
+            if field.name == "registry":
+                yield part
+            else:
+                yield from registries_in(part)
 
 
 def digest_of(root: Path) -> str:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rules.decision import Decision
@@ -13,14 +13,26 @@ from rules.vocabulary import EventKind, Verdict
 DecideMany = Callable[[Sequence[Facts]], Sequence[Decision]]
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when until before when an allowed message holds its place.
+
+    It counts from the decision on, even if the message goes some minutes later: else two
+    messages could be let through one gap, the later one first.
+    """
+
+    since: datetime
+    until: datetime
+
+
 def decide_in_order(
-    facts: Sequence[Facts], held_until: Sequence[datetime | None], decide_many: DecideMany
+    facts: Sequence[Facts], spans: Sequence[Span | None], decide_many: DecideMany
 ) -> list[tuple[Facts, Decision]]:
     """Decide on a batch as if its messages had come one after another.
 
     A message that is allowed holds a place for later ones to the same person (the recipient's
-    ``key``), until ``held_until`` or as long as it is permitted; None holds none. What comes
-    back are the facts with those places in their history, and the decision on them.
+    ``key``) over its span, or as long as it is permitted; None holds none. What comes back are
+    the facts with those places in their history, and the decision on them.
     """
     decided: list[tuple[Facts, Decision] | None] = [None] * len(facts)
     held: dict[str, list[Event]] = {}
@@ -31,25 +43,25 @@ def decide_in_order(
         seen = [with_places(facts[i], held.get(facts[i].recipient.key, ())) for i in turn]
         for i, one, decision in zip(turn, seen, decide_many(seen), strict=True):
             decided[i] = (one, decision)
-            place = place_held(one, decision, held_until[i])
+            place = place_held(one, decision, spans[i])
             if place is not None:
                 held.setdefault(one.recipient.key, []).append(place)
     return [pair for pair in decided if pair is not None]
 
 
-def place_held(facts: Facts, decision: Decision, held_until: datetime | None) -> Event | None:
+def place_held(facts: Facts, decision: Decision, span: Span | None) -> Event | None:
     """Give the place that an allowed message holds from now on, or None."""
-    if held_until is None or decision.verdict is not Verdict.ALLOW:
+    if span is None or decision.verdict is not Verdict.ALLOW:
         return None
     message = facts.message
     return Event(
         event=EventKind.SENT,
-        at=message.send_at,
+        at=span.since,
         channel=message.channel,
         purpose=message.purpose,
         topic=message.topic,
         brand=facts.sender.name,
-        held_until=min(held_until, decision.permitted_until or held_until),
+        held_until=min(span.until, decision.permitted_until or span.until),
     )
 
 
