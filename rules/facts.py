@@ -10,7 +10,7 @@ from rules.vocabulary import Channel, NumberType, Purpose, RecipientKind, Sender
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What a sender holds with a registrar; ``starts`` and ``ends`` are local dates, both included."""
+    """What a sender holds with a registrar; ``starts`` and ``ends`` are local dates, both in it."""
 
     scheme: str
     id: str
@@ -53,6 +53,9 @@ class Recipient:
     kind: RecipientKind = RecipientKind.CONSUMER
     age: int | None = None
     address_problem: str | None = None
+
+    def __post_init__(self) -> None:
+        assert self.time_zones, "locate() gives every zone of the country when it knows no better"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,152 @@
+"""Places that an allowed message holds in frequency caps until it goes out or its permit ends.
+
+A place belongs to a person, or to a stranger's blind index: a check makes no person. Each
+carries the index, so that it still counts when the stranger becomes a person.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, bindparam, delete, or_, select
+
+from consent.tables import cap_hold
+from rules.vocabulary import Channel, Purpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A place held by one decision until before ``held_until``; ``sender`` is an id.
+
+    ``blind_index``: that of any spelling of the address.
+    """
+
+    decision: bytes
+    subject: bytes | None
+    blind_index: bytes
+    sender: str
+    channel: Channel
+    purpose: Purpose
+    topic: str | None
+    send_at: datetime
+    held_until: datetime
+
+
+_OF_PEOPLE = select(cap_hold).where(
+    cap_hold.c.organisation == bindparam("organisation"),
+    cap_hold.c.held_until > bindparam("now"),
+    or_(
+        cap_hold.c.subject.in_(bindparam("subjects", expanding=True)),
+        cap_hold.c.blind_index.in_(bindparam("blind_indexes", expanding=True)),
+    ),
+)
+_BY_DECISION = select(cap_hold).where(
+    cap_hold.c.organisation == bindparam("organisation"),
+    cap_hold.c.decision.in_(bindparam("decisions", expanding=True)),
+)
+_FREE = delete(cap_hold).where(
+    cap_hold.c.organisation == bindparam("organisation"),
+    cap_hold.c.decision.in_(bindparam("decisions", expanding=True)),
+)
+_EXPIRE = delete(cap_hold).where(cap_hold.c.held_until <= bindparam("now"))
+
+
+def hold_many(connection: Connection, organisation: str, holds: Sequence[Hold]) -> None:
+    """Hold these places, in one statement."""
+    if holds:
+        connection.execute(
+            cap_hold.insert(),
+            [
+                {
+                    "organisation": organisation,
+                    "decision": hold.decision,
+                    "subject": hold.subject,
+                    "blind_index": hold.blind_index,
+                    "sender": hold.sender,
+                    "channel": hold.channel.value,
+                    "purpose": hold.purpose.value,
+                    "topic": hold.topic,
+                    "send_at": hold.send_at,
+                    "held_until": hold.held_until,
+                }
+                for hold in holds
+            ],
+        )
+
+
+def load_many(
+    connection: Connection,
+    organisation: str,
+    people: Sequence[tuple[bytes | None, Sequence[bytes]]],
+    *,
+    now: datetime,
+) -> list[Sequence[Hold]]:
+    """The places that count for each of ``people`` (subject, blind indexes), in one statement."""
+    if not people:
+        return []
+    rows = connection.execute(
+        _OF_PEOPLE,
+        {
+            "organisation": organisation,
+            "now": now,
+            "subjects": [subject for subject, _ in people if subject is not None],
+            "blind_indexes": [index for _, indexes in people for index in indexes],
+        },
+    ).all()
+    if not rows:
+        return [()] * len(people)
+    held = [_from_row(row) for row in rows]
+    by_subject: dict[bytes, list[Hold]] = {}
+    by_index: dict[bytes, list[Hold]] = {}
+    for hold in held:
+        by_index.setdefault(hold.blind_index, []).append(hold)
+        if hold.subject is not None:
+            by_subject.setdefault(hold.subject, []).append(hold)
+    return [_of_person(subject, indexes, by_subject, by_index) for subject, indexes in people]
+
+
+def find_many(
+    connection: Connection, organisation: str, decisions: Collection[bytes]
+) -> dict[bytes, Hold]:
+    """The places that these decisions still hold, by decision, also those whose time is over."""
+    rows = connection.execute(
+        _BY_DECISION, {"organisation": organisation, "decisions": list(decisions)}
+    )
+    return {row.decision: _from_row(row) for row in rows}
+
+
+def free_many(connection: Connection, organisation: str, decisions: Collection[bytes]) -> None:
+    """Give the places of these decisions back: the message went out, or will not."""
+    if decisions:
+        connection.execute(_FREE, {"organisation": organisation, "decisions": list(decisions)})
+
+
+def expire(connection: Connection, *, now: datetime) -> int:
+    """Delete the places whose time is over, of every organisation; they count no more anyway."""
+    return connection.execute(_EXPIRE, {"now": now}).rowcount
+
+
+def _of_person(
+    subject: bytes | None,
+    indexes: Sequence[bytes],
+    by_subject: dict[bytes, list[Hold]],
+    by_index: dict[bytes, list[Hold]],
+) -> Sequence[Hold]:
+    counting = {hold.decision: hold for index in indexes for hold in by_index.get(index, ())}
+    if subject is not None:
+        counting.update((hold.decision, hold) for hold in by_subject.get(subject, ()))
+    return tuple(sorted(counting.values(), key=lambda hold: (hold.send_at, hold.decision)))
+
+
+def _from_row(row: Row[tuple[object, ...]]) -> Hold:
+    return Hold(
+        decision=row.decision,
+        subject=row.subject,
+        blind_index=row.blind_index,
+        sender=row.sender,
+        channel=Channel(row.channel),
+        purpose=Purpose(row.purpose),
+        topic=row.topic,
+        send_at=row.send_at,
+        held_until=row.held_until,
+    )

@@ -1,0 +1,167 @@
+"""Everything on record of the people in a batch: standing, suppression and places held, merged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Final
+
+from sqlalchemy import Connection
+
+from consent import holds, senders, standing, subjects, suppression
+from consent.errors import StandingUnreadableError
+from consent.events import RecordedKind
+from consent.holds import Hold
+from consent.keys.key_ring import KeyRing
+from consent.standing import KeptEvent, Standing
+from consent.subjects import Subject
+from jurisdictions.addresses import Address
+from rules.history import NOTHING_ON_RECORD, Event, History
+from rules.vocabulary import EventKind
+
+_LAW_OF_KIND: Final[Mapping[RecordedKind, EventKind]] = {
+    kind: EventKind(kind.value) for kind in RecordedKind if kind.value in set(EventKind)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """What is on record of one person. ``subject`` is None for somebody never recorded.
+
+    ``blind_index`` is the address's, for a place held. ``events`` are oldest first;
+    ``brands`` names every sender that they or a message of the batch concern.
+    """
+
+    subject: bytes | None
+    blind_index: bytes
+    events: Sequence[KeptEvent]
+    holds: Sequence[Hold]
+    brands: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """What tells people of one batch apart (``rules.facts.Recipient.key``)."""
+        return (self.subject or self.blind_index).hex()
+
+    def history(self, sender: str) -> History:
+        """The person's history as it bears on a message of ``sender``, an id in ``brands``.
+
+        What concerns another sender carries that one's name as its brand, so that it is out
+        of scope here unless both senders go by one name. What has no sender concerns all.
+        """
+        if not self.events and not self.holds:
+            return NOTHING_ON_RECORD
+        events = [
+            _law_of(kept, kind, self._brand(kept.brand, kept.sender, sender))
+            for kept in self.events
+            if (kind := _LAW_OF_KIND.get(kept.event)) is not None
+        ]
+        if self.holds:
+            events.extend(
+                _place_of(hold, self._brand(None, hold.sender, sender)) for hold in self.holds
+            )
+            events.sort(key=attrgetter("at"))
+        return History(tuple(events))
+
+    def _brand(self, brand: str | None, concerned: str | None, sender: str) -> str | None:
+        if brand is not None or concerned is None or concerned == sender:
+            return brand
+        return self.brands.get(concerned, concerned)
+
+
+def load_many(
+    connection: Connection,
+    organisation: str,
+    addresses: Sequence[Address],
+    *,
+    keys: KeyRing,
+    now: datetime,
+    brands: Mapping[str, str],
+) -> list[OnRecord | StandingUnreadableError]:
+    """What is on record, in the order of ``addresses``; five statements at most.
+
+    ``brands``: names of the senders whose messages are checked, by id.
+    An error stands in the place of whoever's record cannot be trusted: that check ends in 503.
+    """
+    if not addresses:
+        return []
+    indexes = [subjects.blind_indexes_of(organisation, address, keys) for address in addresses]
+    people = subjects.find_by_indexes(connection, organisation, indexes, keys=keys)
+    opened = _open_all(connection, organisation, people, keys)
+    suppressed = suppression.load_many(connection, organisation, addresses, keys=keys)
+    held = holds.load_many(
+        connection,
+        organisation,
+        [(one.id if one else None, each) for one, each in zip(people, indexes, strict=True)],
+        now=now,
+    )
+    named = dict(brands)
+    answers: list[OnRecord | StandingUnreadableError] = []
+    for i, one in enumerate(people):
+        kept = opened[one.id] if one else Standing()
+        if isinstance(kept, StandingUnreadableError):
+            answers.append(kept)
+            continue
+        events = suppression.unite(kept.events, suppressed[i])
+        answers.append(OnRecord(one.id if one else None, indexes[i][0], events, held[i], named))
+    _name_others(connection, organisation, answers, named)
+    return answers
+
+
+def _open_all(
+    connection: Connection,
+    organisation: str,
+    people: Sequence[Subject | None],
+    keys: KeyRing,
+) -> dict[bytes, Standing | StandingUnreadableError]:
+    known = {one.id: one for one in people if one}
+    rows = standing.load_rows(connection, organisation, list(known))
+    return {
+        id_: standing.open_row(keys, organisation, id_, one.head_seq, rows.get(id_))
+        for id_, one in known.items()
+    }
+
+
+def _name_others(
+    connection: Connection,
+    organisation: str,
+    answers: Sequence[OnRecord | StandingUnreadableError],
+    named: dict[str, str],
+) -> None:
+    """Add the names of other senders that somebody's record concerns."""
+    concerned: set[str] = set()
+    for answer in answers:
+        if isinstance(answer, OnRecord):
+            concerned.update(event.sender for event in answer.events if event.sender is not None)
+            concerned.update(hold.sender for hold in answer.holds)
+    others = concerned - named.keys()
+    named.update(senders.load_names(connection, organisation, others))
+
+
+def _law_of(kept: KeptEvent, kind: EventKind, brand: str | None) -> Event:
+    return Event(
+        event=kind,
+        at=kept.at,
+        channel=kept.channel,
+        purpose=kept.purpose,
+        topic=kept.topic,
+        brand=brand,
+        level=kept.level,
+        qualities=kept.qualities,
+        expires_at=kept.expires_at,
+        ends_at=kept.ends_at,
+        via=kept.via,
+        index=kept.index,
+    )
+
+
+def _place_of(hold: Hold, brand: str | None) -> Event:
+    return Event(
+        event=EventKind.SENT,
+        at=hold.send_at,
+        channel=hold.channel,
+        purpose=hold.purpose,
+        topic=hold.topic,
+        brand=brand,
+        held_until=hold.held_until,
+    )

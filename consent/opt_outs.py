@@ -1,0 +1,217 @@
+"""What did this person ask us to stop? Pure; in doubt the wider reading.
+
+A part that cannot be read narrows nothing: it is kept as it came, named in the flags, and the
+opt-out reaches as far as if the part had not been there.
+"""
+
+import json
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from consent.errors import NoAddressError
+from consent.events import ConsentEvent, Evidence, Flag, RecordedKind
+from jurisdictions.addresses import Address
+from rules.vocabulary import Channel, Purpose, Via
+
+_Read = TypeVar("_Read")
+
+_KNOWN: Final = frozenset(
+    {
+        "address",
+        "event",
+        "sender",
+        "channel",
+        "purpose",
+        "topic",
+        "brand",
+        "via",
+        "text",
+        "at",
+        "evidence",
+    }
+)
+_TEXTS: Final = {
+    "sender": Flag.SENDER_UNREADABLE,
+    "brand": Flag.BRAND_UNREADABLE,
+    "topic": Flag.FIELDS_UNREADABLE,
+    "text": Flag.TEXT_UNREADABLE,
+    "why": Flag.FIELDS_UNREADABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """An opt-out as understood: the address as it was written, and the revoke it becomes."""
+
+    address: str
+    event: ConsentEvent
+
+
+def read_opt_out(body: Mapping[str, object], *, now: datetime) -> OptOut:
+    """Read the body of an opt-out, or of a revoke event; no scope means everything.
+
+    Refuses nothing but a body without an address (``NoAddressError``). Whether ``sender`` is
+    one of ours shows when it is recorded.
+    """
+    address = _address(body.get("address"))
+    reading = _Reading(body)
+    fields: dict[str, Any] = {
+        "at": reading.part("at", _instant, Flag.AT_UNREADABLE) or now,
+        "sender": reading.part("sender", _word, Flag.SENDER_UNREADABLE),
+        "channel": reading.part("channel", _channel, Flag.CHANNEL_UNREADABLE),
+        "purpose": reading.part("purpose", _purpose, Flag.PURPOSE_UNREADABLE),
+        "topic": reading.part("topic", _word, Flag.FIELDS_UNREADABLE),
+        "brand": reading.part("brand", _word, Flag.BRAND_UNREADABLE),
+        "via": reading.part("via", _via, Flag.VIA_UNREADABLE),
+        "text": reading.part("text", _text, Flag.TEXT_UNREADABLE),
+        "evidence": reading.part("evidence", _evidence, Flag.FIELDS_UNREADABLE),
+    }
+    event = ConsentEvent(
+        event=RecordedKind.REVOKE, unread=reading.unread, flags=tuple(reading.flags), **fields
+    )
+    return OptOut(address, event)
+
+
+class _Reading:
+    """Reads a body part by part, and gathers what cannot be read."""
+
+    def __init__(self, body: Mapping[str, object]) -> None:
+        self._body = body
+        self._unread = {key: value for key, value in body.items() if key not in _KNOWN}
+        self.flags = [Flag.FIELDS_UNREADABLE] if self._unread else []
+
+    def part(self, name: str, read: Callable[[object], _Read], flag: Flag) -> _Read | None:
+        """One part; None where it is absent or cannot be read."""
+        value = self._body.get(name)
+        if value is None:
+            return None
+        try:
+            return read(value)
+        except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
+            self._unread[name] = value
+            if flag not in self.flags:
+                self.flags.append(flag)
+            return None
+
+    @property
+    def unread(self) -> str | None:
+        """What could not be read, as JSON in ASCII."""
+        return _as_json(self._unread) if self._unread else None
+
+
+def widened(
+    event: ConsentEvent, address: Address, known_senders: Container[str], *, now: datetime
+) -> ConsentEvent:
+    """The same stop without whatever cannot be stored or found, and so one that reaches further.
+
+    It binds from ``now`` at the latest.
+    """
+    lost: dict[str, Flag] = {
+        name: flag for name, flag in _TEXTS.items() if not is_storable(getattr(event, name) or "")
+    }
+    if event.sender is not None and "sender" not in lost and event.sender not in known_senders:
+        lost["sender"] = Flag.SENDER_UNKNOWN
+    if not is_instant(event.at):
+        lost["at"] = Flag.AT_UNREADABLE
+    elif event.at > now:
+        lost["at"] = Flag.AT_IN_FUTURE
+    if not _can_be_written(event.evidence):
+        lost["evidence"] = Flag.FIELDS_UNREADABLE
+    flags = [*event.flags, *lost.values()]
+    if address.problem is not None:
+        flags.append(Flag.ADDRESS_UNREADABLE)
+    if not flags:
+        return event
+    changes: dict[str, Any] = dict.fromkeys(lost)
+    if lost:
+        changes["unread"] = _kept_too(event, lost)
+    if "at" in lost:
+        changes["at"] = now
+    return msgspec.structs.replace(event, **changes, flags=tuple(dict.fromkeys(flags)))
+
+
+def is_storable(text: str) -> bool:
+    """Whether UTF-8 and both databases can hold it."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False  # Half of a surrogate pair is text to Python.
+
+
+def is_instant(at: datetime) -> bool:
+    """Whether it can be told in UTC: the first and last day of all years cannot everywhere."""
+    try:
+        return at.astimezone(UTC).tzinfo is UTC
+    except OverflowError:
+        return False
+
+
+def _kept_too(event: ConsentEvent, lost: Iterable[str]) -> str:
+    kept = {} if event.unread is None else json.loads(event.unread)
+    return _as_json(kept | {name: getattr(event, name) for name in lost})
+
+
+def _can_be_written(evidence: Evidence | None) -> bool:
+    try:
+        msgspec.json.encode(evidence)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _as_json(unread: Mapping[str, object]) -> str:
+    """Write down whatever came in; nothing is too odd to be kept."""
+    try:
+        return json.dumps(unread, default=repr)
+    except RecursionError:
+        return json.dumps(dict.fromkeys(unread, "nested too deeply to be kept"))
+
+
+def _address(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"+{abs(value)}"
+    if isinstance(value, str) and value.strip():
+        return value.encode(errors="backslashreplace").decode()
+    raise NoAddressError("an opt-out names the address that is to be left alone")
+
+
+def _instant(value: object) -> datetime:
+    at = datetime.fromisoformat(_text(value))
+    if at.tzinfo is None:
+        raise ValueError("an instant without a zone names no instant")
+    return at.astimezone(UTC)
+
+
+def _channel(value: object) -> Channel:
+    return Channel(_text(value).strip().lower())
+
+
+def _purpose(value: object) -> Purpose:
+    return Purpose(_text(value).strip().lower())
+
+
+def _via(value: object) -> Via:
+    return Via(_text(value).strip().lower())
+
+
+def _word(value: object) -> str:
+    word = _text(value).strip()
+    if not word or not word.isprintable():
+        raise ValueError("nothing that could name a thing")
+    return word
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    if not is_storable(value):
+        raise ValueError("no text that can be kept as it is")
+    return value
+
+
+def _evidence(value: object) -> Evidence:
+    return msgspec.convert(value, Evidence)

@@ -1,0 +1,213 @@
+"""Put consent events on record: entry, payload, standing and suppression in one go.
+
+Runs in the writer's turn and never commits. There are two roads: what a person says to be left
+alone is recorded whatever it looks like, in the widest sense that it may have; everything else
+must be whole, for it may later permit a message.
+"""
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from consent import senders, standing, subjects, suppression
+from consent.errors import (
+    EventInFutureError,
+    EventRefusedError,
+    InvalidAddressError,
+    UnknownSenderError,
+    UnknownSubjectError,
+)
+from consent.events import OWN_OPERATION, STOPS, ConsentEvent, Flag, RecordedKind, encode_payload
+from consent.keys.key_ring import KeyRing
+from consent.keys.sealing import PayloadContext, SealingKey, seal_payload
+from consent.ledger.leaf import Log
+from consent.ledger.log import Receipt, SealedEntry, append_many
+from consent.opt_outs import is_instant, is_storable, widened
+from consent.standing import Appended, KeptEvent
+from consent.subjects import Subject, Whom
+from jurisdictions.addresses import Address
+from rules.errors import ComplianceError
+
+_WITHOUT_SENDER: Final = STOPS | {RecordedKind.HOLD, RecordedKind.RELEASE}
+
+
+@dataclass(frozen=True, slots=True)
+class EventInput:
+    """One event, and whom it concerns. A revoke or complaint comes with its address.
+
+    ``event_id`` is a UUIDv7; ``actor`` the opaque id of the key or system that brought it.
+    """
+
+    whom: Whom
+    event: ConsentEvent
+    event_id: bytes
+    actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as it was recorded. The receipt is worth nothing before the commit."""
+
+    receipt: Receipt
+    subject: bytes
+    event: ConsentEvent
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What a whole batch shares."""
+
+    connection: Connection
+    organisation: str
+    keys: KeyRing
+    now: datetime
+    release: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    given: EventInput
+    event: ConsentEvent
+    subject: Subject
+    key: SealingKey
+
+
+def record_events(
+    connection: Connection,
+    organisation: str,
+    inputs: Sequence[EventInput],
+    *,
+    keys: KeyRing,
+    now: datetime,
+    release: str | None = None,
+) -> list[Recorded | ComplianceError]:
+    """Record what can be recorded, in order; an error stands in the place of what cannot.
+
+    A revoke or complaint is never refused for its content. ``erase``, ``link`` and ``unlink``
+    have their own operations. ``release``: digest of the rules in force, for the leaf.
+    The number of statements does not grow with the batch.
+    """
+    turn = _Turn(connection, organisation, keys, now, release)
+    named = {given.event.sender for given in inputs if given.event.sender is not None}
+    known = senders.load_names(connection, organisation, set(filter(is_storable, named)))
+    read = [_read(given, known, now) for given in inputs]
+    answers: dict[int, Recorded | ComplianceError] = {
+        place: event for place, event in enumerate(read) if isinstance(event, ComplianceError)
+    }
+    places = [place for place in range(len(inputs)) if place not in answers]
+    people = subjects.find_or_make_many(
+        connection, organisation, [inputs[place].whom for place in places], keys=keys, now=now
+    )
+    accepted: dict[int, _Accepted] = {}
+    for place, person in zip(places, people, strict=True):
+        event = read[place]
+        if person is None or isinstance(event, ComplianceError):
+            answers[place] = UnknownSubjectError("the organisation has no such person on record")
+        else:
+            accepted[place] = _Accepted(inputs[place], event, *person)
+    answers.update(zip(accepted, _append(turn, list(accepted.values())), strict=True))
+    return [answers[place] for place in range(len(inputs))]
+
+
+def _append(turn: _Turn, accepted: Sequence[_Accepted]) -> list[Recorded]:
+    receipts = append_many(
+        turn.connection,
+        turn.organisation,
+        Log.CONSENT,
+        [_seal(turn, one) for one in accepted],
+        recorded_at=turn.now,
+    )
+    kept = [
+        KeptEvent.of(one.event, receipt.index)
+        for one, receipt in zip(accepted, receipts, strict=True)
+    ]
+    _suppress(turn, accepted, kept)
+    unreadable = _project(turn, accepted, kept)
+    return [
+        Recorded(receipt, one.subject.id, one.event, (*one.event.flags, *flags))
+        for one, receipt in zip(accepted, receipts, strict=True)
+        for flags in [(Flag.STANDING_UNREADABLE,) if one.subject.id in unreadable else ()]
+    ]
+
+
+def _seal(turn: _Turn, one: _Accepted) -> SealedEntry:
+    event, given = one.event, one.given
+    address = given.whom.normalised if isinstance(given.whom, Address) else None
+    context = PayloadContext(turn.organisation, given.event_id, event.event.value, one.subject.id)
+    return SealedEntry(
+        event_id=given.event_id,
+        type=event.event.value,
+        occurred_at=event.at.astimezone(UTC),
+        subject=one.subject.id,
+        channel=event.channel,
+        purpose=event.purpose,
+        level=event.level.word if event.level is not None else None,
+        release=turn.release,
+        actor=given.actor,
+        payload=seal_payload(one.key, context, encode_payload(event, address)),
+    )
+
+
+def _suppress(turn: _Turn, accepted: Sequence[_Accepted], kept: Sequence[KeptEvent]) -> None:
+    stops = [
+        (one.given.whom, event)
+        for one, event in zip(accepted, kept, strict=True)
+        if isinstance(one.given.whom, Address) and event.event in STOPS
+    ]
+    suppression.suppress_many(turn.connection, turn.organisation, stops, keys=turn.keys)
+
+
+def _project(
+    turn: _Turn, accepted: Sequence[_Accepted], kept: Sequence[KeptEvent]
+) -> Container[bytes]:
+    """Take the events into the standings; the answer holds those that cannot be read."""
+    events: dict[Subject, list[KeptEvent]] = {}
+    for one, event in zip(accepted, kept, strict=True):
+        events.setdefault(one.subject, []).append(event)
+    return standing.project(
+        turn.connection,
+        turn.organisation,
+        [Appended(person.id, person.head_seq, tuple(new)) for person, new in events.items()],
+        keys=turn.keys,
+        recorded_at=turn.now,
+    )
+
+
+def _read(
+    given: EventInput, known_senders: Container[str], now: datetime
+) -> ConsentEvent | ComplianceError:
+    if given.event.event in STOPS:
+        assert isinstance(given.whom, Address), "without its address a stop suppresses nothing"
+        return widened(given.event, given.whom, known_senders, now=now)
+    try:
+        _must_be_whole(given, known_senders, now)
+    except ComplianceError as refused:
+        return refused
+    return given.event
+
+
+def _must_be_whole(given: EventInput, known_senders: Container[str], now: datetime) -> None:
+    event, word = given.event, given.event.event.value
+    if event.event in OWN_OPERATION:
+        raise EventRefusedError(f"{word} has its own route")
+    if isinstance(given.whom, Address) and given.whom.problem is not None:
+        raise InvalidAddressError(f"the address cannot be one: {given.whom.problem}")
+    if event.event is RecordedKind.GRANT and event.level is None:
+        raise EventRefusedError("a grant names its level")
+    if event.sender is None and event.event not in _WITHOUT_SENDER:
+        raise EventRefusedError(f"{word} names its sender")
+    if event.sender is not None and event.sender not in known_senders:
+        raise UnknownSenderError("the organisation has no sender of that id")
+    for at in (event.at, event.expires_at, event.ends_at):
+        if at is not None and not is_instant(at):
+            raise EventRefusedError("an instant lies outside the years that can be told in UTC")
+    if event.at > now:
+        raise EventInFutureError("at lies in the future")
+    try:
+        encode_payload(event, None)
+    except UnicodeEncodeError:
+        raise EventRefusedError("a text holds half of a surrogate pair") from None

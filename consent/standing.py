@@ -1,0 +1,236 @@
+"""What is on record of a person, compact and sealed: the projection that checks read.
+
+One row a person, sealed under the organisation's standing key and bound to the person and to
+their last entry: a row that was changed, swapped or left behind does not serve. What the history
+means is law and is worked out in ``rules``; here it is only kept.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from consent import tables
+from consent.errors import StandingUnreadableError
+from consent.events import ConsentEvent, RecordedKind
+from consent.keys.errors import BrokenSealError, UnknownKeyError
+from consent.keys.key_ring import KeyRing
+from consent.keys.sealing import KeyKind
+from rules.vocabulary import Channel, Level, Purpose, Quality, Via
+
+SENT_KEPT: Final = timedelta(days=400)
+"""``sent`` older than this, counted back from the person's newest entry, is dropped: longer than
+any window that a frequency cap looks back on. Everything else is kept for good."""
+
+_FORMAT: Final = 1
+
+
+class KeptEvent(msgspec.Struct, frozen=True, array_like=True):
+    """An event as a check needs it: no address, no evidence, no text. ``index``: in the log."""
+
+    index: int
+    event: RecordedKind
+    at: datetime
+    sender: str | None = None
+    channel: Channel | None = None
+    purpose: Purpose | None = None
+    topic: str | None = None
+    brand: str | None = None
+    level: Level | None = None
+    qualities: frozenset[Quality] = frozenset()
+    expires_at: datetime | None = None
+    ends_at: datetime | None = None
+    via: Via | None = None
+
+    @classmethod
+    def of(cls, event: ConsentEvent, index: int) -> "KeptEvent":
+        """Keep what a check needs of an event that stands at ``index``."""
+        return cls(
+            index,
+            event.event,
+            event.at,
+            event.sender,
+            event.channel,
+            event.purpose,
+            event.topic,
+            event.brand,
+            event.level,
+            event.qualities,
+            event.expires_at,
+            event.ends_at,
+            event.via,
+        )
+
+
+class Standing(msgspec.Struct, frozen=True, array_like=True):
+    """A person's history: oldest first, events of one instant in the order of the log.
+
+    ``recorded_at`` is when the newest entry was recorded; ``sent`` are dropped by it.
+    """
+
+    events: tuple[KeptEvent, ...] = ()
+    recorded_at: datetime | None = None
+    format: int = _FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What a batch added to one person: their ``head_seq`` before and after, and the events."""
+
+    subject: bytes
+    head_seq_before: int
+    events: tuple[KeptEvent, ...]
+
+    @property
+    def head_seq(self) -> int:
+        """Each event is one entry of the person's."""
+        return self.head_seq_before + len(self.events)
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(Standing)
+_BY_SUBJECT = select(
+    tables.standing.c.subject, tables.standing.c.head_seq, tables.standing.c.sealed_history
+).where(
+    tables.standing.c.organisation == bindparam("organisation"),
+    tables.standing.c.subject.in_(bindparam("ids", expanding=True)),
+)
+
+
+def _upsert(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+    return insert.on_conflict_do_update(
+        index_elements=["organisation", "subject"],
+        set_={
+            "head_seq": insert.excluded.head_seq,
+            "sealed_history": insert.excluded.sealed_history,
+        },
+    )
+
+
+_UPSERT: Final = {
+    "sqlite": _upsert(sqlite.insert(tables.standing)),
+    "postgresql": _upsert(postgresql.insert(tables.standing)),
+}
+
+
+def fold(standing: Standing, events: Iterable[KeptEvent], *, recorded_at: datetime) -> Standing:
+    """Add events that were recorded at ``recorded_at``. Pure: folding a log rebuilds the row."""
+    newest = recorded_at if standing.recorded_at is None else max(standing.recorded_at, recorded_at)
+    oldest_sent = newest - SENT_KEPT
+    kept = [
+        event
+        for event in (*standing.events, *events)
+        if event.event is not RecordedKind.SENT or event.at >= oldest_sent
+    ]
+    kept.sort(key=attrgetter("at", "index"))
+    return Standing(tuple(kept), newest)
+
+
+def seal(
+    keys: KeyRing,
+    organisation: str,
+    subject: bytes,
+    head_seq: int,
+    standing: Standing,
+    *,
+    at: datetime,
+) -> bytes:
+    """Seal a history for its row; it opens for this person at this entry only."""
+    return keys.seal(
+        organisation,
+        KeyKind.STANDING,
+        _ENCODER.encode(standing),
+        subject,
+        head_seq.to_bytes(8, "big"),
+        at=at,
+    )
+
+
+def open_row(
+    keys: KeyRing,
+    organisation: str,
+    subject: bytes,
+    head_seq: int,
+    row: tuple[int, bytes] | None,
+) -> Standing | StandingUnreadableError:
+    """Open a person's row: their ``head_seq``, and the row's own with what it sealed.
+
+    An error is returned, not raised: it is one person's, and must not end a batch.
+    """
+    if row is None:
+        if head_seq == 0:
+            return Standing()
+        return StandingUnreadableError("a person has entries on record but no standing")
+    if row[0] != head_seq:
+        return StandingUnreadableError("a standing is older or newer than its person's last entry")
+    try:
+        opened = keys.open_sealed(
+            organisation, KeyKind.STANDING, row[1], subject, head_seq.to_bytes(8, "big")
+        )
+        standing = _DECODER.decode(opened)
+    except (BrokenSealError, UnknownKeyError, msgspec.MsgspecError):
+        return StandingUnreadableError("a standing does not open")
+    if standing.format != _FORMAT:
+        return StandingUnreadableError(f"a standing is of format {standing.format}")
+    return standing
+
+
+def load_rows(
+    connection: Connection, organisation: str, ids: Sequence[bytes]
+) -> dict[bytes, tuple[int, bytes]]:
+    """The rows of these persons, in one statement."""
+    if not ids:
+        return {}
+    rows = connection.execute(_BY_SUBJECT, {"organisation": organisation, "ids": ids})
+    return {subject: (head_seq, sealed) for subject, head_seq, sealed in rows}
+
+
+def project(
+    connection: Connection,
+    organisation: str,
+    appended: Sequence[Appended],
+    *,
+    keys: KeyRing,
+    recorded_at: datetime,
+) -> dict[bytes, StandingUnreadableError]:
+    """Fold what was just appended into the rows, in the same transaction, in two statements.
+
+    Each subject stands in ``appended`` once. A row that could not be read before is left as
+    it is: it is older than its person now, so checks go on being refused until it is rebuilt.
+    The answer names those persons, for an alarm.
+    """
+    known = [one.subject for one in appended if one.head_seq_before]
+    rows = load_rows(connection, organisation, known)
+    unreadable: dict[bytes, StandingUnreadableError] = {}
+    written = []
+    for one in appended:
+        opened = open_row(
+            keys, organisation, one.subject, one.head_seq_before, rows.get(one.subject)
+        )
+        if isinstance(opened, StandingUnreadableError):
+            unreadable[one.subject] = opened
+            continue
+        standing = fold(opened, one.events, recorded_at=recorded_at)
+        sealed = seal(keys, organisation, one.subject, one.head_seq, standing, at=recorded_at)
+        written.append(
+            {
+                "organisation": organisation,
+                "subject": one.subject,
+                "head_seq": one.head_seq,
+                "sealed_history": sealed,
+            }
+        )
+    write_rows(connection, written)
+    return unreadable
+
+
+def write_rows(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    """Put rows in place of what was there, in one statement."""
+    if not rows:
+        return
+    connection.execute(_UPSERT[connection.dialect.name], list(rows))

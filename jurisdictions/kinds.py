@@ -1,0 +1,378 @@
+"""From what an author wrote to the terms that are held against a message: one function a kind."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date, time
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jurisdictions import format as shapes
+from jurisdictions.calendars import holiday_calendar
+from rules.kinds.consent import Consent, OptOutReach
+from rules.kinds.content import Contact, Identity, Label, OptOutNotice, ProhibitedContent
+from rules.kinds.duties import OneClickUnsubscribe, OptOutDeadline, RecordKeeping
+from rules.kinds.frequency_cap import FrequencyCap
+from rules.kinds.minimum_age import MinimumAge
+from rules.kinds.registers import Age, RegisterTest
+from rules.kinds.registry_listing import NumberReassignment, RegistryListing
+from rules.kinds.routes import GrantRoute, Lapse, OpenRoute, RelationRoute, Route
+from rules.kinds.sender_registration import SenderIdForm, SenderRegistration
+from rules.kinds.sending_hours import END_OF_DAY, Day, SendingHours, Window
+from rules.periods import Period, Unit
+from rules.rule import Terms
+from rules.vocabulary import LEVEL_OF_WORD, RELATIONS
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+HOLIDAYS, EVES = "holidays", "eves"
+
+
+class TermsError(Exception):
+    """A value fits its shape and still makes no sense. ``field``: the field at fault."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field
+        self.detail = detail
+
+
+def terms_of(value: shapes.ValueShape) -> Terms:
+    """Turn a value into terms, or raise ``TermsError``."""
+    return _BUILDERS[type(value)](value)
+
+
+def _consent(value: shapes.ConsentValue) -> Terms:
+    opt_out = value.opt_out
+    return Consent(
+        routes=_routes("routes", value.routes),
+        reach=OptOutReach(
+            unscoped_stops=None if opt_out.unscoped is None else opt_out.unscoped == "stops",
+            scoped_stops_all_from=opt_out.scoped_stops_all_from,
+            unstoppable=opt_out.unstoppable,
+        ),
+        treated_as=value.treated_as,
+        confirmation=_optional_period(value.confirmation_within),
+    )
+
+
+def _registry_listing(value: shapes.RegistryListingValue) -> Terms:
+    return RegistryListing(
+        register=_register(value.registry), lifted_by=_routes("lifted_by", value.lifted_by)
+    )
+
+
+def _number_reassignment(value: shapes.NumberReassignmentValue) -> Terms:
+    return NumberReassignment(
+        registry=value.registry, every_message=value.every_message, required=value.required
+    )
+
+
+def _sending_hours(value: shapes.SendingHoursValue) -> Terms:
+    week, holiday, eve = _week(value.hours)
+    if (holiday is None and eve is None) != (value.holidays is None):
+        raise TermsError("holidays", "write both: the calendar, and hours for holidays or eves")
+    return SendingHours(
+        week=week,
+        holiday=holiday,
+        eve=eve,
+        is_holiday=None if value.holidays is None else _calendar(value.holidays),
+        zone=None if value.clock is None else _zone("clock", value.clock),
+        lifted_by=_routes("lifted_by", value.lifted_by),
+    )
+
+
+def _frequency_cap(value: shapes.FrequencyCapValue) -> Terms:
+    period = _period(value.within)
+    if period.unit not in (Unit.HOURS, Unit.DAYS):
+        raise TermsError("within", "count a cap in hours or in days")
+    if value.calendar and period.unit is not Unit.DAYS:
+        raise TermsError("calendar", "only days are counted on a calendar")
+    hours = period.count * (24 if period.unit is Unit.DAYS else 1)
+    return FrequencyCap(
+        limit=value.limit,
+        hours=None if value.calendar else hours,
+        calendar_days=period.count if value.calendar else None,
+        channels=frozenset(value.channels),
+        purposes=frozenset(value.purposes),
+        same_topic=value.same_topic,
+        lifted_by=_routes("lifted_by", value.lifted_by),
+    )
+
+
+def _sender_registration(value: shapes.SenderRegistrationValue) -> Terms:
+    return SenderRegistration(
+        scheme=value.scheme,
+        forms=frozenset(value.forms),
+        number_types=frozenset(value.number_types),
+        numbers_of=frozenset(value.numbers_of),
+        same_id=value.same_id,
+    )
+
+
+def _sender_id_form(value: shapes.SenderIdFormValue) -> Terms:
+    if not value.refused and not value.refused_number_types:
+        raise TermsError("refused", "name a form or a number type that is refused")
+    return SenderIdForm(
+        refused=frozenset(value.refused),
+        refused_number_types=frozenset(value.refused_number_types),
+    )
+
+
+def _identity(value: shapes.IdentityValue) -> Terms:
+    return Identity(
+        in_text_only=value.in_text_only,
+        prefixes=tuple(value.prefixes),
+        suffixes=tuple(value.suffixes),
+        lifted_by=_routes("lifted_by", value.lifted_by),
+    )
+
+
+def _opt_out_notice(value: shapes.OptOutNoticeValue) -> Terms:
+    return OptOutNotice(words=tuple(value.words), lifted_by=_routes("lifted_by", value.lifted_by))
+
+
+def _label(value: shapes.LabelValue) -> Terms:
+    return Label(labels=tuple(value.labels), lifted_by=_routes("lifted_by", value.lifted_by))
+
+
+def _contact(value: shapes.ContactValue) -> Terms:
+    return Contact(
+        needs=tuple(frozenset(group) for group in value.needs),
+        suffices=frozenset(value.suffices),
+        words=tuple(value.words),
+        notice_words=tuple(value.notice_words),
+        owed=tuple(value.owed),
+    )
+
+
+def _prohibited_content(value: shapes.ProhibitedContentValue) -> Terms:
+    topics = frozenset(topic.casefold() for topic in value.topics)
+    return ProhibitedContent(words=tuple(value.words), topics=topics)
+
+
+def _minimum_age(value: shapes.MinimumAgeValue) -> Terms:
+    return MinimumAge(
+        age=value.age,
+        own_consent_only=value.own_consent_only,
+        guardian_cures=value.guardian_cures,
+        with_qualities=frozenset(value.with_qualities),
+    )
+
+
+def _opt_out_deadline(value: shapes.OptOutDeadlineValue) -> Terms:
+    if value.within == "at once":
+        return OptOutDeadline(days=0)
+    count, unit = value.within.split(" ", 1)
+    if unit.startswith("business"):
+        return OptOutDeadline(business_days=int(count))
+    return OptOutDeadline(days=int(count))
+
+
+def _record_keeping(value: shapes.RecordKeepingValue) -> Terms:
+    period = _period(value.keep)
+    if period.unit is not Unit.MONTHS:
+        raise TermsError("keep", "count record keeping in months or years")
+    return RecordKeeping(months=period.count)
+
+
+def _one_click_unsubscribe(_: shapes.OneClickUnsubscribeValue) -> Terms:
+    return OneClickUnsubscribe()
+
+
+def _routes(field: str, written: Sequence[shapes.RouteShape]) -> tuple[Route, ...]:
+    return tuple(_route(f"{field}[{i}]", route) for i, route in enumerate(written))
+
+
+def _route(field: str, route: shapes.RouteShape) -> Route:
+    named = [route.grant is not None, route.relation is not None, route.open is not None]
+    if sum(named) != 1:
+        raise TermsError(field, "write exactly one of grant, relation and open")
+    _refuse_foreign_fields(field, route)
+    register = None if route.registry is None else _register(route.registry)
+    if route.grant is not None:
+        return GrantRoute(
+            level=LEVEL_OF_WORD[route.grant],
+            qualities=frozenset(route.qualities),
+            lapse=_lapse(route.lapses),
+            own_scope=route.own_scope,
+            register=register,
+        )
+    if route.relation is not None:
+        return _relation(field, route, register)
+    return OpenRoute(register=register, kinds=frozenset(route.kinds))
+
+
+def _relation(field: str, route: shapes.RouteShape, register: RegisterTest | None) -> Route:
+    events = frozenset(route.relation or ())
+    if not events or not events <= RELATIONS:
+        names = ", ".join(sorted(RELATIONS))
+        raise TermsError(field, f"a relation is one or more of {names}")
+    return RelationRoute(
+        events=events,
+        within=_optional_period(route.within),
+        from_start=route.from_start,
+        running=route.running,
+        qualities=frozenset(route.qualities),
+        since=route.since,
+        kinds=frozenset(route.kinds),
+        expires=route.expires,
+        used_within=_optional_period(route.used_within),
+        register=register,
+    )
+
+
+_GRANT_FIELDS = {"grant", "qualities", "lapses", "own_scope", "registry"}
+_RELATION_FIELDS = {
+    "relation", "qualities", "within", "from_start", "running", "since", "kinds", "expires",
+    "used_within", "registry",
+}  # fmt: skip
+_OPEN_FIELDS = {"open", "registry", "kinds"}
+
+
+def _refuse_foreign_fields(field: str, route: shapes.RouteShape) -> None:
+    allowed, word = _GRANT_FIELDS, "grant"
+    if route.relation is not None:
+        allowed, word = _RELATION_FIELDS, "relation"
+    elif route.open is not None:
+        allowed, word = _OPEN_FIELDS, "open"
+    blank = shapes.RouteShape()
+    for name in shapes.RouteShape.__struct_fields__:
+        if getattr(route, name) != getattr(blank, name) and name not in allowed:
+            raise TermsError(field, f"{name} says nothing on a route of the kind {word}: remove it")
+
+
+def _lapse(written: shapes.LapseShape | None) -> Lapse | None:
+    if written is None:
+        return None
+    return Lapse(
+        after=_period(written.after),
+        renewable=written.renewable,
+        day_before=written.last_day_before,
+        unless_dated=written.unless_dated,
+    )
+
+
+def _register(written: shapes.RegistryShape) -> RegisterTest:
+    return RegisterTest(
+        registry=written.id,
+        age=_age(written),
+        approvals=written.approvals,
+        consent_after_entry=written.consent_after_entry,
+    )
+
+
+def _age(written: shapes.RegistryShape) -> Age | None:
+    text = written.max_age
+    if text is None:
+        return None
+    if text == "same month":
+        return Age(same_month=True)
+    count = int(text.split(" ", 1)[0])
+    if "working" in text:
+        if written.working_days_of is None:
+            raise TermsError("registry", "name the country of the working days: working_days_of")
+        return Age(working_days=count, is_working_day=_working_day(written.working_days_of))
+    return Age(months=count) if "month" in text else Age(days=count)
+
+
+def _working_day(country: str) -> Callable[[date], bool]:
+    is_holiday = holiday_calendar(country, observed=True)
+    return lambda day: day.weekday() < 5 and not is_holiday(day, None)
+
+
+def _optional_period(text: str | None) -> Period | None:
+    return None if text is None else _period(text)
+
+
+def _period(text: str) -> Period:
+    count, unit = text.split(" ")
+    unit = unit if unit.endswith("s") else unit + "s"
+    if unit == "years":
+        return Period(int(count) * 12, Unit.MONTHS)
+    return Period(int(count), Unit(unit))
+
+
+def _zone(field: str, name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise TermsError(field, f"{name} is no IANA time zone, write one as Europe/Oslo") from None
+
+
+def _calendar(written: shapes.HolidaysShape) -> Callable[[date, str | None], bool]:
+    return holiday_calendar(
+        written.country,
+        subdivision=written.subdivision,
+        categories=tuple(written.categories),
+        observed=written.observed,
+        by_region=written.by_region,
+        only=None if written.only is None else frozenset(written.only),
+    )
+
+
+def _week(hours: dict[str, str]) -> tuple[tuple[Day, ...], Day | None, Day | None]:
+    days: dict[str, Day] = {}
+    for key, text in hours.items():
+        for day in _days_of(key):
+            if day in days:
+                raise TermsError("hours", f"{day} stands twice, give each day once")
+            days[day] = _windows(text)
+    missing = [day for day in WEEKDAYS if day not in days]
+    if missing:
+        raise TermsError("hours", f"{', '.join(missing)} have no hours, write them, or closed")
+    return tuple(days[day] for day in WEEKDAYS), days.get(HOLIDAYS), days.get(EVES)
+
+
+def _days_of(key: str) -> tuple[str, ...]:
+    if key == "daily":
+        return WEEKDAYS
+    if key in (*WEEKDAYS, HOLIDAYS, EVES):
+        return (key,)
+    match = re.fullmatch(r"([a-z]{3})-([a-z]{3})", key)
+    if match and match[1] in WEEKDAYS and match[2] in WEEKDAYS:
+        first, last = WEEKDAYS.index(match[1]), WEEKDAYS.index(match[2])
+        if first < last:
+            return WEEKDAYS[first : last + 1]
+    raise TermsError("hours", f"{key} is no day, write daily, mon, mon-fri, holidays or eves")
+
+
+def _windows(text: str) -> Day:
+    if text == "closed":
+        return ()
+    windows: list[Window] = []
+    for window in text.split(" "):
+        opens, closes = (_clock_time(end) for end in window.split("-"))
+        if opens >= closes:
+            raise TermsError("hours", f"{window} crosses midnight, write a window for each day")
+        if windows and windows[-1].closes > opens:
+            raise TermsError("hours", f"{window} begins before the window before it has ended")
+        windows.append(Window(opens, closes))
+    return tuple(windows)
+
+
+def _clock_time(text: str) -> time:
+    if text == "24:00":
+        return END_OF_DAY
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise TermsError("hours", f"{text} is no time of day, write HH:MM") from None
+
+
+_BUILDERS: dict[type[shapes.ValueShape], Callable[[Any], Terms]] = {
+    shapes.ConsentValue: _consent,
+    shapes.RegistryListingValue: _registry_listing,
+    shapes.NumberReassignmentValue: _number_reassignment,
+    shapes.SendingHoursValue: _sending_hours,
+    shapes.FrequencyCapValue: _frequency_cap,
+    shapes.SenderRegistrationValue: _sender_registration,
+    shapes.SenderIdFormValue: _sender_id_form,
+    shapes.IdentityValue: _identity,
+    shapes.OptOutNoticeValue: _opt_out_notice,
+    shapes.LabelValue: _label,
+    shapes.ContactValue: _contact,
+    shapes.ProhibitedContentValue: _prohibited_content,
+    shapes.MinimumAgeValue: _minimum_age,
+    shapes.OptOutDeadlineValue: _opt_out_deadline,
+    shapes.RecordKeepingValue: _record_keeping,
+    shapes.OneClickUnsubscribeValue: _one_click_unsubscribe,
+}

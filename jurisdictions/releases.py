@@ -1,0 +1,143 @@
+"""Releases: immutable sets of regulations, named by the digest of everything that they say."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from jurisdictions.binding import countries_of
+from jurisdictions.loader import DATA, Regulation, load_regulations
+from rules.decision import Decision, Provision
+from rules.engine import decide
+from rules.facts import Facts
+from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
+from rules.rule import ANYWHERE, Binds, Rule, Value
+from rules.vocabulary import Certainty, Force, Purpose
+
+
+@dataclass(frozen=True)
+class Release:
+    """Regulations that are decided by together.
+
+    ``digest`` is SHA-256 over the bytes of every file, with its name; the same digest means
+    the same law. ``with_sheet`` are the countries that have regulations of their own, and
+    ``researched`` those and the member states that follow their union's.
+    """
+
+    id: str
+    digest: str
+    regulations: tuple[Regulation, ...]
+    with_sheet: frozenset[str]
+    researched: frozenset[str]
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule, what has to be known first before all others."""
+        law = (rule for regulation in self.regulations for rule in regulation.rules)
+        return (*preconditions(self.researched), *law)
+
+    def decide_many(self, facts: Sequence[Facts]) -> list[Decision]:
+        """Decide on each of these messages for itself, in their order."""
+        rules = self.rules
+        return [decide(one, rules) for one in facts]
+
+    def registries_asked(self, jurisdictions: frozenset[str]) -> frozenset[str]:
+        """The registers that any rule may ask where these jurisdictions bind.
+
+        Asking fewer is quicker, and puts nothing on record that had no part in the decision.
+        """
+        known = self._registries_asked.get(jurisdictions)
+        if known is None:
+            known = frozenset(
+                registry
+                for places, registries in self._registries_by_place
+                if not places or not places.isdisjoint(jurisdictions)
+                for registry in registries
+            )
+            self._registries_asked[jurisdictions] = known
+        return known
+
+    @cached_property
+    def _registries_asked(self) -> dict[frozenset[str], frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _registries_by_place(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+        found = []
+        for rule in self.rules:
+            registries = frozenset(r for value in rule.values for r in registries_in(value.terms))
+            if registries:
+                places = rule.binds.recipient | rule.binds.either
+                found.append((places, registries))
+        return tuple(found)
+
+
+def bundled_release(root: Path = DATA) -> Release:
+    """Give the law that ships with this version; it is known from the beginning of time."""
+    digest = digest_of(root)
+    return release_of(f"bundled-{digest[:12]}", digest, load_regulations(root))
+
+
+def release_of(name: str, digest: str, regulations: Sequence[Regulation]) -> Release:
+    """Put regulations together to a release."""
+    with_sheet = frozenset(
+        regulation.head.jurisdiction
+        for regulation in regulations
+        if len(regulation.head.jurisdiction) == 2 and regulation.head.jurisdiction != "EU"
+    )
+    unions = (r.head.jurisdiction for r in regulations)
+    researched = with_sheet | frozenset(c for union in unions for c in countries_of(union))
+    return Release(name, f"sha256:{digest}", tuple(regulations), with_sheet, researched)
+
+
+def registries_in(terms: object) -> Iterator[str]:
+    """Find every register that terms name, in whatever part of them."""
+    if isinstance(terms, tuple | frozenset):
+        for part in terms:
+            yield from registries_in(part)
+    elif is_dataclass(terms):
+        for field in fields(terms):
+            part = getattr(terms, field.name)
+            if field.name == "registry":
+                yield part
+            else:
+                yield from registries_in(part)
+
+
+def digest_of(root: Path) -> str:
+    """Give the digest of every data file under ``root``: its name, its length and its bytes."""
+    digest = hashlib.sha256()
+    for path in _files(root):
+        name, content = path.relative_to(root).as_posix().encode(), path.read_bytes()
+        digest.update(f"{len(name)} {len(content)} ".encode() + name + content)
+    return digest.hexdigest()
+
+
+def preconditions(researched: Iterable[str]) -> tuple[Rule, ...]:
+    """Give the rules that bind every message: what has to be known before any law is asked."""
+    spared = frozenset({Purpose.AUTHENTICATION, Purpose.EMERGENCY})
+    known = KnownJurisdiction(researched=frozenset(researched), spared=spared)
+    return (
+        _precondition("valid-address", "The address can be one.", ValidAddress()),
+        _precondition("known-jurisdiction", "It is known whose law binds.", known),
+    )
+
+
+def _precondition(name: str, summary: str, terms: ValidAddress | KnownJurisdiction) -> Rule:
+    provision = Provision(
+        jurisdiction=ANYWHERE,
+        regulation="preconditions",
+        rule=name,
+        citation="What a decision has to know first",
+        url=None,
+        force=Force.LAW,
+        certainty=Certainty.VERIFIED,
+        in_force_from=date.min,
+    )
+    return Rule(name, "precondition", summary, Binds(), (Value(terms, provision),))
+
+
+def _files(root: Path) -> list[Path]:
+    return sorted(path for path in root.rglob("*") if path.suffix in (".yaml", ".json"))

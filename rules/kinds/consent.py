@@ -1,0 +1,245 @@
+"""Rule kind ``consent``: what a law accepts as leave to send, and what takes it away.
+
+One rule holds all that a law says for its channels and purposes: the routes by which a
+message may rest on something, and how far an opt-out or an erasure reaches. It gives the
+reasons that a person would give, most telling first, not one for every route that failed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from rules.decision import Detail
+from rules.facts import Facts
+from rules.history import STOPPED_BY_ANY_OPT_OUT, Event, last_erasure
+from rules.kinds.routes import (
+    Answer,
+    GrantRoute,
+    OpenRoute,
+    Record,
+    RelationRoute,
+    Route,
+    Scope,
+    record_of,
+)
+from rules.periods import Period, lapse_of, local_dates
+from rules.rule import Case, Found, Ground, Terms
+from rules.vocabulary import RELATIONS, EventKind, Level, Purpose, ReasonCode, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptOutReach:
+    """How far an opt-out reaches.
+
+    ``unscoped_stops``: whether one that names no purpose stops this rule's messages; None
+    leaves it to the purpose. ``scoped_stops_all_from``: an opt-out of that local date or
+    later that names another purpose stops these messages too. ``unstoppable``: neither an
+    opt-out nor an erasure stops them.
+    """
+
+    unscoped_stops: bool | None = None
+    scoped_stops_all_from: date | None = None
+    unstoppable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent(Terms):
+    """``routes`` in order of preference; any one that stands permits.
+
+    ``treated_as``: events for that purpose speak for this message as well.
+    ``confirmation``: for that long after an opt-out on the same channel, one message that
+    confirms it may go, whatever else stands.
+    """
+
+    routes: tuple[Route, ...]
+    reach: OptOutReach = OptOutReach()
+    treated_as: Purpose | None = None
+    confirmation: Period | None = None
+
+    def grounds(self, facts: Facts, at: datetime) -> tuple[Ground, ...]:
+        """Give everything that permits the message under these terms."""
+        if self._confirms_opt_out(facts, at):
+            return (Ground(None),)
+        record, scope = self._record(facts, at), self._scope(facts)
+        if self._is_erased(record, facts, at):
+            return ()
+        answers = (route.answer(record, scope, facts, at) for route in self.routes)
+        return tuple(answer.ground for answer in answers if answer.ground is not None)
+
+    def findings(self, case: Case) -> tuple[Found, ...]:
+        """Give why nothing permits the message; nothing if something does."""
+        facts, at = case.facts, case.at
+        if self.grounds(facts, at):
+            return ()
+        record, scope = self._record(facts, at), self._scope(facts)
+        answers = [route.answer(record, scope, facts, at) for route in self.routes]
+        register = _distinct(self._register_findings(record, scope, facts, at, answers))
+        spoken = _distinct(self._spoken(record, scope, facts, at, answers))
+        if spoken or register:
+            return (*spoken, *register)
+        return (self._unspoken(record, scope, answers),)
+
+    def permitted_until(self, case: Case) -> datetime | None:
+        """Give when the longest-lasting ground lapses."""
+        ends = [ground.until for ground in self.grounds(case.facts, case.at)]
+        return max((end for end in ends if end is not None), default=None) if all(ends) else None
+
+    def _spoken(
+        self, record: Record, scope: Scope, facts: Facts, at: datetime, answers: list[Answer]
+    ) -> Iterator[Found]:
+        """What was said: a grant that falls short, else an erasure or an opt-out."""
+        weak = [a for a, route in zip(answers, self.routes, strict=True) if _falls_short(a, route)]
+        if weak:
+            for answer in weak:
+                assert answer.problem is not None
+                yield _denied(answer.problem, self._detail_of(answer))
+            return
+        erased = last_erasure(facts.history.until(at))
+        if record.ended_at is not None:
+            yield _denied(ReasonCode.CONSENT_REVOKED, (("at", record.ended_at.isoformat()),))
+        elif erased is not None and not self.reach.unstoppable and not _begun_anew(record):
+            yield _denied(ReasonCode.ERASED, (("at", erased.at.isoformat()),))
+
+    def _unspoken(self, record: Record, scope: Scope, answers: list[Answer]) -> Found:
+        """Nothing was said that reaches this message: a lapsed relation, another scope, nothing."""
+        for answer in answers:
+            if answer.problem is not None:
+                return _denied(answer.problem, self._detail_of(answer))
+        if any(_held_elsewhere(grant, record, scope) for grant in record.standing):
+            return _denied(ReasonCode.CONSENT_OUT_OF_SCOPE)
+        return _denied(ReasonCode.CONSENT_MISSING, self._needed())
+
+    def _register_findings(
+        self, record: Record, scope: Scope, facts: Facts, at: datetime, answers: list[Answer]
+    ) -> Iterator[Found]:
+        """What registers hold against routes that would else be open, opt-out or not."""
+        if record.ended_at is not None:
+            unended = Record(record.events)
+            answers = [route.answer(unended, scope, facts, at) for route in self.routes]
+        for answer in answers:
+            for found in answer.register:
+                approvals = ("approvals", 1) in found.detail
+                if not (approvals and found.code is ReasonCode.REGISTRY_LISTED):
+                    yield found
+
+    def _record(self, facts: Facts, at: datetime) -> Record:
+        record = record_of(facts.history, at)
+        if self.reach.unstoppable:
+            return record
+        ended = [event.at for event in record.events if self._ends(event, facts)]
+        ended_at = max(ended, default=None)
+        if ended_at is not None and self._reopened(record.events, ended_at, facts):
+            return Record(tuple(event for event in record.events if event.at > ended_at))
+        return Record(record.events, ended_at)
+
+    def _reopened(self, events: tuple[Event, ...], ended_at: datetime, facts: Facts) -> bool:
+        """Tell whether a grant of the needed level has come since; nothing else re-opens."""
+        levels = [route.level for route in self.routes if isinstance(route, GrantRoute)]
+        needed = min(levels, default=Level.EXPRESS)
+        scope = self._scope(facts)
+        return any(
+            event.event is EventKind.GRANT
+            and event.at > ended_at
+            and scope.includes(event)
+            and (event.level or Level.IMPLIED) >= needed
+            for event in events
+        )
+
+    def _ends(self, event: Event, facts: Facts) -> bool:
+        """Tell whether this event is an opt-out that reaches the message."""
+        if event.event not in (EventKind.REVOKE, EventKind.COMPLAINT):
+            return False
+        message = facts.message
+        if event.channel not in (None, message.channel) or not event.names(facts.sender.name):
+            return False
+        purpose = event.purpose
+        if event.event is EventKind.COMPLAINT:
+            purpose = Purpose.MARKETING
+        if purpose is None:
+            stops = self.reach.unscoped_stops
+            return message.purpose in STOPPED_BY_ANY_OPT_OUT if stops is None else stops
+        if purpose in self._scope(facts).purposes:
+            return True
+        since = self.reach.scoped_stops_all_from
+        return since is not None and any(
+            day >= since for day in local_dates(event.at, facts.recipient.time_zones)
+        )
+
+    def _is_erased(self, record: Record, facts: Facts, at: datetime) -> bool:
+        if self.reach.unstoppable or last_erasure(facts.history.until(at)) is None:
+            return False
+        return not _begun_anew(record)
+
+    def _confirms_opt_out(self, facts: Facts, at: datetime) -> bool:
+        """Tell whether this is the one message that may confirm an opt-out just made."""
+        if self.confirmation is None:
+            return False
+        message = facts.message
+        here = [
+            event
+            for event in facts.history.until(at)
+            if event.channel in (None, message.channel) and event.names(facts.sender.name)
+        ]
+        opt_outs = [event.at for event in here if event.event is EventKind.REVOKE]
+        last = max(opt_outs, default=None)
+        if last is None or at > lapse_of(last, self.confirmation, facts.recipient.time_zones):
+            return False
+        return not any(
+            event.event is EventKind.SENT
+            and event.at >= last
+            and event.purpose in (None, message.purpose)
+            for event in here
+        )
+
+    def _scope(self, facts: Facts) -> Scope:
+        purposes = {facts.message.purpose}
+        if self.treated_as is not None:
+            purposes.add(self.treated_as)
+        return Scope(facts.sender.name, frozenset({facts.message.channel}), frozenset(purposes))
+
+    def _needed(self) -> Detail:
+        levels = [route.level for route in self.routes if isinstance(route, GrantRoute)]
+        return (("needed", min(levels).word),) if levels else ()
+
+    def _detail_of(self, answer: Answer) -> Detail:
+        pairs: list[tuple[str, str | int]] = list(self._needed())
+        if answer.event is not None:
+            pairs.append(("at", answer.event.at.isoformat()))
+            if answer.event.level is not None:
+                pairs.append(("level", answer.event.level.word))
+        return tuple(sorted(pairs))
+
+
+def _falls_short(answer: Answer, route: Route) -> bool:
+    return answer.problem is not None and isinstance(route, GrantRoute)
+
+
+def _begun_anew(record: Record) -> bool:
+    """Tell whether a grant or a relation has come since the erasure."""
+    begins = RELATIONS | {EventKind.GRANT}
+    return any(event.event in begins for event in record.events)
+
+
+def _held_elsewhere(grant: Event, record: Record, scope: Scope) -> bool:
+    """Tell whether this is a grant for another channel, purpose or brand that still stands."""
+    if grant.event is not EventKind.GRANT or scope.includes(grant):
+        return False
+    return not any(
+        event.event is EventKind.REVOKE
+        and event.at >= grant.at
+        and event.channel in (None, grant.channel)
+        and event.purpose in (None, grant.purpose)
+        and (event.brand is None or event.names(grant.brand or scope.brand))
+        for event in record.events
+    )
+
+
+def _denied(code: ReasonCode, detail: Detail = ()) -> Found:
+    return Found(Verdict.DENY, code, detail=detail)
+
+
+def _distinct(found: Iterator[Found]) -> tuple[Found, ...]:
+    return tuple(dict.fromkeys(found))
+
+
+__all__ = ["Consent", "GrantRoute", "OpenRoute", "OptOutReach", "RelationRoute"]

@@ -1,0 +1,81 @@
+"""Rule kind ``frequency_cap``: so many messages to a person in so much time, and no more."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import ClassVar
+
+from rules.history import Event
+from rules.kinds.routes import Route, lifted
+from rules.periods import start_of
+from rules.rule import Case, Found, Terms
+from rules.vocabulary import Channel, EventKind, Purpose, ReasonCode, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrequencyCap(Terms):
+    """At most ``limit`` messages in ``hours`` on the clock, or in ``calendar_days``.
+
+    A calendar day is the recipient's, and the day of sending is the last of them. A message
+    sent ``hours`` ago to the instant counts no more. Counted are messages of this brand by
+    ``channels`` for ``purposes`` (empty: any), with ``same_topic`` only those on the same
+    subject; a message without a topic is on every subject. Places held in the cap by
+    messages allowed and not yet reported count as sent.
+    """
+
+    waits: ClassVar[bool] = True
+
+    limit: int
+    hours: int | None = None
+    calendar_days: int | None = None
+    channels: frozenset[Channel] = frozenset()
+    purposes: frozenset[Purpose] = frozenset()
+    same_topic: bool = False
+    lifted_by: tuple[Route, ...] = ()
+
+    def __post_init__(self) -> None:
+        assert (self.hours is None) != (self.calendar_days is None), "one window, not two"
+
+    def findings(self, case: Case) -> tuple[Found, ...]:
+        """Give ``frequency_cap`` when the places are taken."""
+        free_at = self.next_permitted(case)
+        if free_at == case.at:
+            return ()
+        window = ("hours", self.hours) if self.hours is not None else ("days", self.calendar_days)
+        detail = (("limit", self.limit), (window[0], window[1] or 0))
+        found = Found(Verdict.DEFER, ReasonCode.FREQUENCY_CAP, free_at, tuple(sorted(detail)))
+        return (found,)
+
+    def next_permitted(self, case: Case) -> datetime | None:
+        """Give the first instant at which fewer than ``limit`` messages count."""
+        if lifted(self.lifted_by, case.facts, case.at):
+            return case.at
+        releases = sorted(self._free_again(event, case) for event in self._counted(case))
+        taken = [release for release in releases if release > case.at]
+        return case.at if len(taken) < self.limit else taken[len(taken) - self.limit]
+
+    def _counted(self, case: Case) -> list[Event]:
+        facts = case.facts
+        return [
+            event
+            for event in facts.history.until(facts.message.send_at)
+            if event.event is EventKind.SENT
+            and event.names(facts.sender.name)
+            and (not self.channels or event.channel is None or event.channel in self.channels)
+            and (not self.purposes or event.purpose is None or event.purpose in self.purposes)
+            and self._is_on_topic(event.topic, facts.message.topic)
+        ]
+
+    def _is_on_topic(self, sent: str | None, asked: str | None) -> bool:
+        return not self.same_topic or sent is None or asked is None or sent == asked
+
+    def _free_again(self, event: Event, case: Case) -> datetime:
+        if self.hours is not None:
+            free = event.at.astimezone(UTC) + timedelta(hours=self.hours)
+        else:
+            zones = case.facts.recipient.time_zones
+            free = max(self._day_free(event.at, zone) for zone in zones)
+        return free if event.held_until is None else min(free, event.held_until.astimezone(UTC))
+
+    def _day_free(self, at: datetime, zone: tzinfo) -> datetime:
+        assert self.calendar_days is not None
+        return start_of(at.astimezone(zone).date() + timedelta(days=self.calendar_days), zone)

@@ -1,0 +1,41 @@
+"""What has to be known before any law can be asked; it binds every message."""
+
+from dataclasses import dataclass
+
+from rules.rule import Case, Found, Terms
+from rules.vocabulary import Purpose, ReasonCode, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidAddress(Terms):
+    """The address can be one."""
+
+    def findings(self, case: Case) -> tuple[Found, ...]:
+        """Give ``invalid_address`` where it cannot."""
+        problem = case.facts.recipient.address_problem
+        if problem is None:
+            return ()
+        detail = (("problem", problem),)
+        return (Found(Verdict.DENY, ReasonCode.INVALID_ADDRESS, detail=detail),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownJurisdiction(Terms):
+    """It is known whose law binds, and what it says of consent to such a message.
+
+    ``researched``: the countries whose law was read. ``spared``: purposes that may go without.
+    That no consent rule answers at all is a gap in the data, and a gap is no permission.
+    """
+
+    researched: frozenset[str]
+    spared: frozenset[Purpose]
+
+    def findings(self, case: Case) -> tuple[Found, ...]:
+        """Give ``unknown_jurisdiction`` where nobody can say what the law asks."""
+        recipient = case.facts.recipient
+        if case.facts.message.purpose in self.spared:
+            return ()
+        if recipient.country in self.researched and case.grounds:
+            return ()
+        detail = (("country", recipient.country or ""),)
+        return (Found(Verdict.DENY, ReasonCode.UNKNOWN_JURISDICTION, detail=detail),)

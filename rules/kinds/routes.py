@@ -1,0 +1,268 @@
+"""Routes: what may stand for a person's will, and until when.
+
+A consent rule lists the routes that the law accepts; other rules name the routes that lift
+them ("not where the person agreed to night hours"). A route looks at the events since the
+last erasure, and at what an opt-out has ended.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from rules.facts import Facts
+from rules.history import Event, History, is_confirmed, last_erasure
+from rules.kinds.registers import RegisterTest
+from rules.periods import Period, anniversary_of, lapse_of, local_dates
+from rules.rule import Found, Ground
+from rules.vocabulary import (
+    Channel,
+    EventKind,
+    Level,
+    Purpose,
+    Quality,
+    ReasonCode,
+    RecipientKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is being asked: the channels and purposes whose events speak to this message.
+
+    ``purposes`` holds the message's own and any that the law treats like it.
+    """
+
+    brand: str
+    channels: frozenset[Channel]
+    purposes: frozenset[Purpose]
+
+    def includes(self, event: Event) -> bool:
+        """Tell whether the event names nothing that lies outside."""
+        return (
+            (event.channel is None or event.channel in self.channels)
+            and (event.purpose is None or event.purpose in self.purposes)
+            and event.names(self.brand)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route says: a ground, or why not (``problem``), or nothing at all.
+
+    ``register`` holds what a register has against a ground that would stand without it.
+    """
+
+    ground: Ground | None = None
+    problem: ReasonCode | None = None
+    event: Event | None = None
+    register: tuple[Found, ...] = ()
+
+
+NOTHING = Answer()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A person's events as one question sees them.
+
+    ``events`` are those since the last erasure, at or before the instant asked about.
+    ``ended_at``: the instant of the last opt-out in scope, which ended all that came before.
+    """
+
+    events: tuple[Event, ...]
+    ended_at: datetime | None = None
+
+    @property
+    def standing(self) -> tuple[Event, ...]:
+        """Give the events that no opt-out has ended."""
+        if self.ended_at is None:
+            return self.events
+        return tuple(event for event in self.events if event.at > self.ended_at)
+
+
+def record_of(history: History, at: datetime) -> Record:
+    """Give what counts at ``at``: everything since the last erasure."""
+    events = history.until(at)
+    erased = last_erasure(events)
+    if erased is None:
+        return Record(events)
+    return Record(tuple(event for event in events if event.at > erased.at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lapse:
+    """How long a grant serves. ``renewable``: a later ``confirm`` starts a new period.
+
+    ``day_before``: the last day is the one before the anniversary. ``unless_dated``: a
+    grant that names its own end follows that instead.
+    """
+
+    after: Period
+    renewable: bool = False
+    day_before: bool = False
+    unless_dated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantRoute:
+    """A grant of at least ``level``, with every one of ``qualities``.
+
+    ``own_scope``: the grant must itself name the message's channel and purpose.
+    """
+
+    level: Level
+    qualities: frozenset[Quality] = frozenset()
+    lapse: Lapse | None = None
+    own_scope: bool = False
+    register: RegisterTest | None = None
+
+    def answer(self, record: Record, scope: Scope, facts: Facts, at: datetime) -> Answer:
+        """Look for the best grant in scope; the latest one that serves, if any does."""
+        worst = NOTHING
+        for grant in reversed(record.standing):
+            if grant.event is not EventKind.GRANT or not scope.includes(grant):
+                continue
+            if self.own_scope and (grant.channel is None or grant.purpose is None):
+                continue
+            answer = self._weigh(grant, record, facts, at)
+            if answer.ground is not None:
+                return answer
+            if worst is NOTHING or answer.register:
+                worst = answer
+        return worst
+
+    def _weigh(self, grant: Event, record: Record, facts: Facts, at: datetime) -> Answer:
+        until = self._until(grant, record, facts)
+        if until is not None and until <= at:
+            return Answer(problem=ReasonCode.CONSENT_EXPIRED, event=grant)
+        if (grant.level or Level.IMPLIED) < self.level or not self.qualities <= grant.qualities:
+            return Answer(problem=ReasonCode.CONSENT_INSUFFICIENT, event=grant)
+        if not is_confirmed(grant, record.events):
+            return Answer(problem=ReasonCode.CONSENT_UNCONFIRMED, event=grant)
+        against = self.register.findings(facts, at, since=grant) if self.register else ()
+        if against:
+            return Answer(register=against, event=grant)
+        return Answer(ground=Ground(grant, until))
+
+    def _until(self, grant: Event, record: Record, facts: Facts) -> datetime | None:
+        ends = [] if grant.expires_at is None else [grant.expires_at]
+        if self.lapse and not (self.lapse.unless_dated and grant.expires_at is not None):
+            zones = facts.recipient.time_zones
+            ending = anniversary_of if self.lapse.day_before else lapse_of
+            end = ending(grant.at, self.lapse.after, zones)
+            if self.lapse.renewable:
+                for confirm in record.standing:
+                    answers = confirm.event is EventKind.CONFIRM and grant.at <= confirm.at < end
+                    if answers and confirm.channel in (None, grant.channel):
+                        end = ending(confirm.at, self.lapse.after, zones)
+            ends.append(end)
+        return min(ends, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelationRoute:
+    """A relation on record: a sale, a contract, an inquiry.
+
+    ``within`` counts from the event, or from the end of a contract or membership that has
+    ended; one that still runs counts however old it is, unless ``from_start``.
+    ``running``: one that has ended serves no more. ``since``: only events of that local date
+    or later. ``expires``: one that has run out gives ``consent_expired``, not nothing.
+    ``used_within``: a message of this channel and purpose within that time keeps it alive.
+    """
+
+    events: frozenset[EventKind]
+    within: Period | None = None
+    from_start: bool = False
+    running: bool = False
+    qualities: frozenset[Quality] = frozenset()
+    since: date | None = None
+    kinds: frozenset[RecipientKind] = frozenset()
+    expires: bool = False
+    used_within: Period | None = None
+    register: RegisterTest | None = None
+
+    def answer(self, record: Record, scope: Scope, facts: Facts, at: datetime) -> Answer:
+        """Look for a relation that stands; the latest one, if any does."""
+        if record.ended_at is not None:
+            return NOTHING
+        best = NOTHING
+        if self.kinds and facts.recipient.kind not in self.kinds:
+            return NOTHING
+        for relation in reversed(record.standing):
+            if not self._fits(relation, scope, facts):
+                continue
+            until = self._until(relation, record, scope, facts)
+            if until is not None and until <= at:
+                if best is NOTHING and self.expires:
+                    best = Answer(problem=ReasonCode.CONSENT_EXPIRED, event=relation)
+                continue
+            against = self.register.findings(facts, at, since=None) if self.register else ()
+            if not against:
+                return Answer(ground=Ground(relation, until))
+            best = Answer(register=against, event=relation)
+        return best
+
+    def _fits(self, relation: Event, scope: Scope, facts: Facts) -> bool:
+        zones = facts.recipient.time_zones
+        return (
+            relation.event in self.events
+            and relation.names(scope.brand)
+            and self.qualities <= relation.qualities
+            and (self.since is None or min(local_dates(relation.at, zones)) >= self.since)
+        )
+
+    def _until(
+        self, relation: Event, record: Record, scope: Scope, facts: Facts
+    ) -> datetime | None:
+        zones = facts.recipient.time_zones
+        if self.running:
+            return relation.ends_at
+        if self.within is None:
+            return None
+        lasting = relation.event in (EventKind.CONTRACT, EventKind.MEMBERSHIP)
+        if lasting and not self.from_start:
+            if relation.ends_at is None:
+                return None
+            return lapse_of(relation.ends_at, self.within, zones)
+        until = lapse_of(relation.at, self.within, zones)
+        if self.used_within is not None:
+            for used in record.standing:
+                kept = used.event is EventKind.SENT and used.held_until is None
+                if kept and scope.includes(used) and relation.at <= used.at < until:
+                    until = max(until, lapse_of(used.at, self.used_within, zones))
+        return until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRoute:
+    """The law asks for nothing, or only that a register holds nothing against the address."""
+
+    register: RegisterTest | None = None
+    kinds: frozenset[RecipientKind] = field(default=frozenset())
+
+    def answer(self, record: Record, scope: Scope, facts: Facts, at: datetime) -> Answer:
+        """Permit, unless an opt-out or the register stands against it."""
+        if record.ended_at is not None:
+            return NOTHING
+        if self.kinds and facts.recipient.kind not in self.kinds:
+            return NOTHING
+        against = self.register.findings(facts, at, since=None) if self.register else ()
+        return Answer(register=against) if against else Answer(ground=Ground(None))
+
+
+Route = GrantRoute | RelationRoute | OpenRoute
+
+
+def lifted(routes: tuple[Route, ...], facts: Facts, at: datetime) -> bool:
+    """Tell whether any of ``routes`` stands, so that the rule which names them does not apply."""
+    if not routes:
+        return False
+    message = facts.message
+    scope = Scope(facts.sender.name, frozenset({message.channel}), frozenset({message.purpose}))
+    record = record_of(facts.history, at)
+    ended = [
+        event.at
+        for event in record.events
+        if event.event is EventKind.REVOKE and scope.includes(event)
+    ]
+    record = Record(record.events, max(ended, default=None))
+    return any(route.answer(record, scope, facts, at).ground is not None for route in routes)

@@ -1,0 +1,99 @@
+"""Rule kinds about the sender id: what must be registered, and what forms do not travel."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rules.facts import Facts, Registration, SenderId
+from rules.periods import local_dates
+from rules.rule import Case, Found, Owed, Terms
+from rules.vocabulary import NumberType, ObligationCode, ReasonCode, SenderForm, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderRegistration(Terms):
+    """The sender holds a registration of ``scheme``.
+
+    With ``forms`` the duty hangs on the sender id: only ids of those forms need it (with
+    ``number_types``, only numbers of those types; with ``numbers_of``, only of those
+    countries), and without a sender id it is owed. Without ``forms`` the sender itself must
+    hold it. ``same_id``: one registration's id must be the sender id, digits or letters alike.
+    """
+
+    scheme: str
+    forms: frozenset[SenderForm] = frozenset()
+    number_types: frozenset[NumberType] = frozenset()
+    numbers_of: frozenset[str] = frozenset()
+    same_id: bool = False
+
+    def findings(self, case: Case) -> tuple[Found, ...]:
+        """Give ``sender_unregistered`` where nothing held serves."""
+        sender_id = case.facts.message.sender_id
+        if self.forms and (sender_id is None or not self._concerns(sender_id)):
+            return ()
+        held = registrations_of(self.scheme, case.facts, case.at)
+        if any(self._serves(registration, sender_id) for registration in held):
+            return ()
+        detail = (("scheme", self.scheme),)
+        return (Found(Verdict.DENY, ReasonCode.SENDER_UNREGISTERED, detail=detail),)
+
+    def obligations(self, case: Case) -> tuple[Owed, ...]:
+        """Give ``use_registered_sender`` where the sender id is not known yet."""
+        if not self.forms or case.facts.message.sender_id is not None:
+            return ()
+        return (Owed(ObligationCode.USE_REGISTERED_SENDER, (("scheme", self.scheme),)),)
+
+    def _concerns(self, sender_id: SenderId) -> bool:
+        return (
+            sender_id.form in self.forms
+            and (not self.number_types or sender_id.number_type in self.number_types)
+            and (not self.numbers_of or sender_id.country in self.numbers_of)
+        )
+
+    def _serves(self, registration: Registration, sender_id: SenderId | None) -> bool:
+        if not self.same_id or sender_id is None:
+            return True
+        return same_sender_id(registration.id, sender_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderIdForm(Terms):
+    """Sender ids of the ``refused`` forms do not travel, nor numbers of the refused types."""
+
+    refused: frozenset[SenderForm] = frozenset()
+    refused_number_types: frozenset[NumberType] = frozenset()
+
+    def findings(self, case: Case) -> tuple[Found, ...]:
+        """Give ``sender_id_invalid`` for a form that does not travel."""
+        sender_id = case.facts.message.sender_id
+        if sender_id is None:
+            return ()
+        refused = sender_id.form in self.refused or (
+            sender_id.form is SenderForm.NUMBER
+            and sender_id.number_type in self.refused_number_types
+        )
+        if not refused:
+            return ()
+        detail = (("form", sender_id.form.value),)
+        return (Found(Verdict.DENY, ReasonCode.SENDER_ID_INVALID, detail=detail),)
+
+
+def registrations_of(scheme: str, facts: Facts, at: datetime) -> tuple[Registration, ...]:
+    """Give the sender's registrations of a scheme that are valid on the recipient's date."""
+    days = local_dates(at, facts.recipient.time_zones)
+    return tuple(
+        held
+        for held in facts.sender.registrations
+        if held.scheme == scheme
+        and (held.starts is None or all(held.starts <= day for day in days))
+        and (held.ends is None or all(day <= held.ends for day in days))
+    )
+
+
+def same_sender_id(registered: str, sender_id: SenderId) -> bool:
+    """Tell whether a registered id is the sender id: numbers by digits, names without case."""
+    if sender_id.digits:
+        digits = "".join(c for c in registered if c.isdigit())
+        return digits.lstrip("0") != "" and (
+            digits == sender_id.digits or sender_id.digits.endswith(digits.lstrip("0"))
+        )
+    return registered.casefold() == sender_id.text.casefold()
