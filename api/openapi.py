@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document at ``/schema``: what Litestar derives, and what it cannot know."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from api.roles import access_of
 
 EXAMPLE_REQUEST = "example_request"
 EXAMPLE_ANSWER = "example_answer"
+BODY_SHAPES = "body_shapes"
 
 _JSON = "application/json"
 _PROBLEM = {
@@ -71,6 +72,11 @@ def shown(*, request: Any = None, answer: Any = None) -> dict[str, Any]:
     return {EXAMPLE_REQUEST: request, EXAMPLE_ANSWER: answer}
 
 
+def body_shapes(*shapes: type[msgspec.Struct]) -> dict[str, Any]:
+    """``opt`` of a route that reads its body itself, as one of ``shapes``."""
+    return {BODY_SHAPES: shapes}
+
+
 class SchemaDocument:
     """The document, worked out when it is first asked for."""
 
@@ -92,7 +98,10 @@ def schema_of(app: Litestar) -> dict[str, Any]:
     components.setdefault("schemas", {})["Problem"] = _PROBLEM
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     for path, method, handler in described_routes(app):
-        _complete(schema["paths"][path][method], method, handler)
+        operation = schema["paths"][path][method]
+        if shapes := handler.opt.get(BODY_SHAPES):
+            operation["requestBody"] = _body_of(shapes, components["schemas"])
+        _complete(operation, method, handler)
     return schema  # type: ignore[no-any-return]
 
 
@@ -103,6 +112,18 @@ def described_routes(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler
             for method, (handler, _) in route.route_handler_map.items():
                 if method != "OPTIONS" and handler.resolve_include_in_schema():
                     yield route.path_format, method.lower(), handler
+
+
+def _body_of(
+    shapes: Sequence[type[msgspec.Struct]], components: dict[str, Any]
+) -> dict[str, Any]:
+    references, found = msgspec.json.schema_components(
+        shapes, ref_template="#/components/schemas/{name}"
+    )
+    components.update(found)
+    options = list(references)
+    schema = options[0] if len(options) == 1 else {"oneOf": options}
+    return {"required": True, "content": {_JSON: {"schema": schema}}}
 
 
 def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler) -> None:

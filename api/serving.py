@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 from collections.abc import Callable
@@ -78,6 +79,10 @@ class TwoDoorServer(uvicorn.Server):
             self.servers.append(await self._command_socket.listen(self.server_state))
         bound = self.servers[0].sockets[0].getsockname()
         host = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        # What start-up made stays for good. Left to the collector it is walked again and again,
+        # and each walk holds every request up for longer than a check takes.
+        gc.collect()
+        gc.freeze()
         self._on_start(f"http://{host}:{bound[1]}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -1,0 +1,257 @@
+"""Consent events, one or a batch. A stop among them is read as leniently as any opt-out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import post
+from litestar.di import NamedDependency
+
+from api.call import BODY_SIZE_MAX, Answer, Call
+from api.decoding import decode
+from api.errors import BodyTooLargeError, InvalidRequestError
+from api.openapi import body_shapes, shown
+from api.operations.record_events import (
+    EventBatch,
+    EventOf,
+    RecordedEvent,
+    RecordEvents,
+    prepare,
+)
+from api.roles import Role, open_to
+from api.v1.receipts import BatchResponse, ReceiptShape, RefusedShape
+from api.v1.shapes import AddressText, Instant, MessageText, SenderName, Topic
+from api.work import Reply
+from consent.events import STOPS, ConsentEvent, Disclosure, Evidence, RecordedKind
+from consent.opt_outs import read_opt_out
+from rules.errors import ComplianceError
+from rules.vocabulary import LEVEL_OF_WORD, Channel, Purpose, Quality, Via
+
+BATCH_SIZE_MAX = 8 * 1024 * 1024
+EVENT_COUNT_MAX = 1000
+EXAMPLE_EVENT = {
+    "address": "+12125550123",
+    "sender": "acme",
+    "event": "grant",
+    "at": "2026-01-05T10:00:00-05:00",
+    "channel": "sms",
+    "purpose": "marketing",
+    "level": "express_written",
+    "evidence": {
+        "method": "web_form",
+        "source_url": "https://shop.example.com/sign-up",
+        "ip": "203.0.113.9",
+        "language": "en",
+        "disclosure": {"version": "2026-01", "text": "By ticking this box you agree to …"},
+    },
+}
+
+EventWord = Literal[
+    "grant",
+    "confirm",
+    "revoke",
+    "purchase",
+    "contract",
+    "inquiry",
+    "donation",
+    "membership",
+    "publication",
+    "sent",
+    "complaint",
+]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class DisclosureShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the person was shown when they consented."""
+
+    version: Word | None = None
+    text: MessageText | None = None
+
+
+class EvidenceShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the event can be proven. It is sealed, and destroyed when the person is erased."""
+
+    method: Word | None = None
+    source_url: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+    ip: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    user_agent: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
+    language: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    disclosure: DisclosureShape | None = None
+
+    def to_evidence(self) -> Evidence:
+        """As it is sealed."""
+        shown_to = self.disclosure
+        return Evidence(
+            method=self.method,
+            source_url=self.source_url,
+            ip=self.ip,
+            user_agent=self.user_agent,
+            language=self.language,
+            disclosure=shown_to and Disclosure(version=shown_to.version, text=shown_to.text),
+        )
+
+
+class ConsentEventRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One fact about a person's will or relationship. ``at`` defaults to now."""
+
+    address: AddressText
+    event: EventWord
+    sender: SenderName | None = None
+    at: Instant | None = None
+    channel: Channel | None = None
+    purpose: Purpose | None = None
+    topic: Topic | None = None
+    brand: Word | None = None
+    level: Literal["implied", "express", "express_written"] | None = None
+    double_opt_in: bool = False
+    night: bool = False
+    separate: bool = False
+    guardian: bool = False
+    cross_border: bool = False
+    one_to_one: bool = False
+    opt_out_offered: bool = False
+    similar_products: bool = False
+    expires_at: Instant | None = None
+    ends_at: Instant | None = None
+    via: Via | None = None
+    text: MessageText | None = None
+    evidence: EvidenceShape | None = None
+
+    def to_event(self, now: datetime) -> ConsentEvent:
+        """As it is recorded."""
+        return ConsentEvent(
+            event=RecordedKind(self.event),
+            at=self.at or now,
+            sender=self.sender,
+            channel=self.channel,
+            purpose=self.purpose,
+            topic=self.topic,
+            brand=self.brand,
+            level=None if self.level is None else LEVEL_OF_WORD[self.level],
+            qualities=frozenset(q for q in Quality if getattr(self, q.value)),
+            expires_at=self.expires_at,
+            ends_at=self.ends_at,
+            via=self.via,
+            text=self.text,
+            evidence=None if self.evidence is None else self.evidence.to_evidence(),
+        )
+
+
+class ConsentEventBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Up to a thousand events, answered item by item."""
+
+    events: Annotated[list[ConsentEventRequest], msgspec.Meta(max_length=EVENT_COUNT_MAX)]
+
+
+class _Peek(msgspec.Struct):
+    """Just enough of a body to tell how to read it."""
+
+    events: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+    event: Any = None
+
+
+class _RawBatch(msgspec.Struct, forbid_unknown_fields=True):
+    events: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=EVENT_COUNT_MAX)]
+
+
+_PEEK = msgspec.json.Decoder(_Peek)
+_RAW_BATCH = msgspec.json.Decoder(_RawBatch)
+_STRICT = msgspec.json.Decoder(ConsentEventRequest)
+_LENIENT = msgspec.json.Decoder(dict[str, Any])
+_STOP_WORDS = frozenset(kind.value for kind in STOPS)
+
+
+class EventWorks:
+    """The two works of recording: a stop goes before everything else that waits."""
+
+    def __init__(self, events: RecordEvents, opt_outs: RecordEvents) -> None:
+        self.events = events
+        self.opt_outs = opt_outs
+
+    def for_items(self, items: Sequence[EventOf | ComplianceError]) -> RecordEvents:
+        """The work for a batch: one stop in it makes all of it urgent."""
+        has_stop = any(isinstance(item, EventOf) and item.event.event in STOPS for item in items)
+        return self.opt_outs if has_stop else self.events
+
+
+@post(
+    "/v1/consent-events",
+    status_code=201,
+    request_max_body_size=BATCH_SIZE_MAX,
+    opt=open_to(Role.COLLECTOR)
+    | shown(request=EXAMPLE_EVENT)
+    | body_shapes(ConsentEventRequest, ConsentEventBatch),
+    operation_id="recordConsentEvents",
+    summary="Record one consent event, or a batch",
+)
+async def post_consent_events(
+    request: Call, event_works: NamedDependency[EventWorks]
+) -> Answer[ReceiptShape]:
+    """One event gets 201 and its receipt; `{"events": [...]}` gets 200 and `results`.
+
+    The answer is given once the events are durable, and a check that starts after it sees them.
+    A stop (`revoke`, `complaint`) is never refused for its content: what cannot be read of it is
+    kept, named in `flags`, and narrows nothing.
+    """
+    body = await request.json_bytes()
+    now = request.now
+    peeked = decode(body, _PEEK)
+    is_batch = peeked.events is not msgspec.UNSET
+    items: list[EventOf | ComplianceError]
+    if is_batch:
+        items = [_read_or_error(bytes(raw), now) for raw in decode(body, _RAW_BATCH).events]
+    elif len(body) > BODY_SIZE_MAX:
+        raise BodyTooLargeError(f"one event takes at most {BODY_SIZE_MAX} bytes")
+    else:
+        items = [read_event(body, now)]
+    caller = request.caller
+    prepared = prepare(EventBatch(caller.organisation, caller.key, items), now=now)
+    return await request.write_rendered(
+        event_works.for_items(items),
+        prepared,
+        render=render_batch if is_batch else render_one,
+        weight=len(items),
+    )
+
+
+def read_event(body: bytes, now: datetime) -> EventOf:
+    """Read one event; a stop leniently, everything else strictly."""
+    peeked = decode(body, _PEEK)
+    if not isinstance(peeked.event, str) or peeked.event not in _STOP_WORDS:
+        strict = decode(body, _STRICT)
+        return EventOf(strict.address, strict.to_event(now))
+    try:
+        strict = decode(body, _STRICT)
+    except InvalidRequestError:
+        read = read_opt_out(decode(body, _LENIENT), now=now)
+        event = msgspec.structs.replace(read.event, event=RecordedKind(peeked.event))
+        return EventOf(read.address, event)
+    return EventOf(strict.address, strict.to_event(now))
+
+
+def render_one(recorded: Sequence[RecordedEvent | ComplianceError]) -> Reply:
+    """The receipt of a single event."""
+    [only] = recorded
+    if isinstance(only, ComplianceError):
+        raise only
+    return Reply(201, msgspec.json.encode(ReceiptShape.of(only)))
+
+
+def render_batch(recorded: Sequence[RecordedEvent | ComplianceError]) -> Reply:
+    """Item by item, a receipt or an error."""
+    results = [
+        RefusedShape.of(item) if isinstance(item, ComplianceError) else ReceiptShape.of(item)
+        for item in recorded
+    ]
+    return Reply(200, msgspec.json.encode(BatchResponse(results)))
+
+
+def _read_or_error(raw: bytes, now: datetime) -> EventOf | ComplianceError:
+    try:
+        return read_event(raw, now)
+    except ComplianceError as error:
+        return error
+
+
