@@ -17,7 +17,6 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from api.errors import ForbiddenError, InvalidRequestError, UnauthenticatedError
 from api.exchange import exchange_of
 
-
 NO_ORGANISATION = ""
 """Where the operator stands who named none: enough to found one, and nothing else."""
 

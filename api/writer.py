@@ -265,7 +265,9 @@ class Writer:
         now = self._clock.now()
         try:
             connection = self._begin()
-            self._lock_heads(connection, sorted({item.organisation for item in items if item.organisation}))
+            self._lock_heads(
+                connection, sorted({item.organisation for item in items if item.organisation})
+            )
             fresh, put_back = self._answer_again(connection, items, now)
             for group in _by_work(fresh):
                 self._run_group(connection, group, now)

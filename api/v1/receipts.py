@@ -4,10 +4,11 @@ from datetime import datetime
 
 import msgspec
 
-from api.operations.record_events import RecordedEvent
+from api.operations.record_events import ID_PREFIX
 from api.problems import Problem, problem_of
 from consent.events import Flag
 from consent.ledger.identifiers import label_of
+from consent.recording import Recorded
 from rules.errors import ComplianceError
 
 
@@ -22,11 +23,11 @@ class ReceiptShape(msgspec.Struct, frozen=True, kw_only=True):
     flags: list[Flag]
 
     @classmethod
-    def of(cls, recorded: RecordedEvent) -> "ReceiptShape":
+    def of(cls, recorded: Recorded) -> "ReceiptShape":
         """Render it."""
         receipt = recorded.receipt
         return cls(
-            id=label_of("evt", receipt.event_id),
+            id=label_of(ID_PREFIX, receipt.event_id),
             log=receipt.log.value,
             index=receipt.index,
             leaf_hash=receipt.leaf_hash.hex(),
