@@ -12,7 +12,7 @@ from hashlib import sha256
 
 import msgspec
 
-from audit.fact_records import FactsRecord, FactsWriter, read_facts
+from audit.fact_records import FactsWriter, read_facts
 from rules.decision import Decision, Detail, Finding, Obligation, Provision
 from rules.facts import Facts
 from rules.vocabulary import Certainty, Force, ObligationCode, ReasonCode, Verdict

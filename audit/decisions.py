@@ -154,9 +154,7 @@ def find_many(
         except DecisionSealedError as sealed:
             found[id_] = sealed
         else:
-            found[id_] = RecordedDecision(
-                id_, entry, opened, entry.subject, blind_indexes.get(id_)
-            )
+            found[id_] = RecordedDecision(id_, entry, opened, entry.subject, blind_indexes.get(id_))
     return found
 
 

@@ -15,7 +15,8 @@ from rules.vocabulary import ObligationCode, ReasonCode
 Particulars = Mapping[str, str | int]
 """A finding's detail by name, and ``until``: the local time from which waiting has cured it."""
 
-Sentence = Callable[[Particulars], str]
+Sentence = Callable[[Particulars], str] | str
+"""The words of a code: always the same, or made from the particulars."""
 
 _MONTHS: Final = (
     "January",
@@ -46,7 +47,7 @@ def sentence(
     until: datetime | None = None,
     zone: tzinfo | None = None,
 ) -> str:
-    """Say what a reason or an obligation means here. ``zone``: the clock on which to tell ``until``.
+    """Say what a reason or an obligation means here, ``until`` on the clock of ``zone``.
 
     It names no address and quotes no message text.
     """
@@ -54,7 +55,8 @@ def sentence(
     if until is not None:
         particulars["until"] = _moment(until if zone is None else until.astimezone(zone))
     table: Mapping[str, Sentence] = REASONS if isinstance(code, ReasonCode) else OBLIGATIONS
-    return table[code](particulars)
+    words = table[code]
+    return words if isinstance(words, str) else words(particulars)
 
 
 def _consent_missing(about: Particulars) -> str:
@@ -92,13 +94,6 @@ def _consent_revoked(about: Particulars) -> str:
     return (
         f"The person opted out{_day_of(about, 'at', ' on ')}. Only a new consent from the person"
         " reopens this; a later purchase does not."
-    )
-
-
-def _consent_out_of_scope(about: Particulars) -> str:
-    return (
-        "The person consented to another channel, purpose or brand, not to this one. Ask for"
-        " consent that names what this message is."
     )
 
 
@@ -172,26 +167,8 @@ def _sender_id_invalid(about: Particulars) -> str:
     return f"{what} does not travel to this recipient. Send from another form of sender id."
 
 
-def _template_unregistered(about: Particulars) -> str:
-    return (
-        "The message follows no registered template. Register its text and name the template"
-        " with the message."
-    )
-
-
-def _template_mismatch(about: Particulars) -> str:
-    return (
-        "The text is not that of the registered template. Send the registered text, changing"
-        " only its variables, or register this one."
-    )
-
-
 def _missing_opt_out(about: Particulars) -> str:
     return f"The text does not say how to opt out.{_example(about)}"
-
-
-def _missing_identity(about: Particulars) -> str:
-    return "The text does not say who sends it. Name the brand in it."
 
 
 def _missing_label(about: Particulars) -> str:
@@ -206,47 +183,11 @@ def _missing_contact(about: Particulars) -> str:
     )
 
 
-def _prohibited_content(about: Particulars) -> str:
-    return "The message is about something that may not be promoted like this. Nothing cures it."
-
-
 def _minor(about: Particulars) -> str:
     age = f" of {about['age']}" if "age" in about else ""
     return (
         f"The person is under the age{age}, so their own word is not enough. Where the law takes"
         " it, record the consent of a parent or guardian."
-    )
-
-
-def _channel_unavailable(about: Particulars) -> str:
-    return "Messages of this kind cannot be sent by this channel there. Use another channel."
-
-
-def _too_late(about: Particulars) -> str:
-    return (
-        "The message could go only after the instant from which its sender wants it discarded."
-        " Set discard_after later, or send earlier."
-    )
-
-
-def _under_review(about: Particulars) -> str:
-    return (
-        "The person wrote something that may have been an opt-out, and nobody has read it yet."
-        " Decide on it under reviews."
-    )
-
-
-def _propagation_overdue(about: Particulars) -> str:
-    return (
-        "An opt-out has not reached every system that must know of it, and its deadline has"
-        " passed. Let it be delivered first."
-    )
-
-
-def _cross_border_transfer(about: Particulars) -> str:
-    return (
-        "The person's data may not be taken abroad for this message on what is on record. Ask"
-        " for consent that covers the transfer."
     )
 
 
@@ -282,7 +223,10 @@ REASONS: Final[Mapping[str, Sentence]] = {
     ReasonCode.CONSENT_UNCONFIRMED: _consent_unconfirmed,
     ReasonCode.CONSENT_EXPIRED: _consent_expired,
     ReasonCode.CONSENT_REVOKED: _consent_revoked,
-    ReasonCode.CONSENT_OUT_OF_SCOPE: _consent_out_of_scope,
+    ReasonCode.CONSENT_OUT_OF_SCOPE: (
+        "The person consented to another channel, purpose or brand, not to this one."
+        " Ask for consent that names what this message is."
+    ),
     ReasonCode.QUIET_HOURS: _quiet_hours,
     ReasonCode.FORBIDDEN_DAY: _forbidden_day,
     ReasonCode.FREQUENCY_CAP: _frequency_cap,
@@ -291,19 +235,41 @@ REASONS: Final[Mapping[str, Sentence]] = {
     ReasonCode.NUMBER_REASSIGNED: _number_reassigned,
     ReasonCode.SENDER_UNREGISTERED: _sender_unregistered,
     ReasonCode.SENDER_ID_INVALID: _sender_id_invalid,
-    ReasonCode.TEMPLATE_UNREGISTERED: _template_unregistered,
-    ReasonCode.TEMPLATE_MISMATCH: _template_mismatch,
+    ReasonCode.TEMPLATE_UNREGISTERED: (
+        "The message follows no registered template. Register its text and name the"
+        " template with the message."
+    ),
+    ReasonCode.TEMPLATE_MISMATCH: (
+        "The text is not that of the registered template. Send the registered text,"
+        " changing only its variables, or register this one."
+    ),
     ReasonCode.MISSING_OPT_OUT: _missing_opt_out,
-    ReasonCode.MISSING_IDENTITY: _missing_identity,
+    ReasonCode.MISSING_IDENTITY: "The text does not say who sends it. Name the brand in it.",
     ReasonCode.MISSING_LABEL: _missing_label,
     ReasonCode.MISSING_CONTACT: _missing_contact,
-    ReasonCode.PROHIBITED_CONTENT: _prohibited_content,
+    ReasonCode.PROHIBITED_CONTENT: (
+        "The message is about something that may not be promoted like this. Nothing cures it."
+    ),
     ReasonCode.MINOR: _minor,
-    ReasonCode.CHANNEL_UNAVAILABLE: _channel_unavailable,
-    ReasonCode.TOO_LATE: _too_late,
-    ReasonCode.UNDER_REVIEW: _under_review,
-    ReasonCode.PROPAGATION_OVERDUE: _propagation_overdue,
-    ReasonCode.CROSS_BORDER_TRANSFER: _cross_border_transfer,
+    ReasonCode.CHANNEL_UNAVAILABLE: (
+        "Messages of this kind cannot be sent by this channel there. Use another channel."
+    ),
+    ReasonCode.TOO_LATE: (
+        "The message could go only after the instant from which its sender wants it"
+        " discarded. Set discard_after later, or send earlier."
+    ),
+    ReasonCode.UNDER_REVIEW: (
+        "The person wrote something that may have been an opt-out, and nobody has read"
+        " it yet. Decide on it under reviews."
+    ),
+    ReasonCode.PROPAGATION_OVERDUE: (
+        "An opt-out has not reached every system that must know of it, and its deadline"
+        " has passed. Let it be delivered first."
+    ),
+    ReasonCode.CROSS_BORDER_TRANSFER: (
+        "The person's data may not be taken abroad for this message on what is on"
+        " record. Ask for consent that covers the transfer."
+    ),
     ReasonCode.INVALID_ADDRESS: _invalid_address,
     ReasonCode.UNKNOWN_JURISDICTION: _unknown_jurisdiction,
     ReasonCode.ERASED: _erased,
@@ -314,20 +280,8 @@ def _include_opt_out(about: Particulars) -> str:
     return f"The text must say how to opt out.{_example(about)}"
 
 
-def _include_identity(about: Particulars) -> str:
-    return "The text must say who sends it: name the brand."
-
-
 def _include_label(about: Particulars) -> str:
     return f"The text must begin with a label.{_label(about)}"
-
-
-def _include_contact(about: Particulars) -> str:
-    return "The text must say how to reach the sender."
-
-
-def _include_postal_address(about: Particulars) -> str:
-    return "The text must hold the sender's postal address, with house number and postal code."
 
 
 def _honour_opt_out_within(about: Particulars) -> str:
@@ -346,34 +300,30 @@ def _use_registered_sender(about: Particulars) -> str:
     return f"It must be sent from a sender id that is registered{where}."
 
 
-def _use_registered_template(about: Particulars) -> str:
-    return "Its text must be that of a registered template, and the template be named with it."
-
-
 def _keep_record(about: Particulars) -> str:
     months = about.get("months")
     span = f" for {_count(months, 'month')}" if months else ""
     return f"Keep the proof of consent and of the sending{span}."
 
 
-def _one_click_unsubscribe(about: Particulars) -> str:
-    return (
-        "The mail must carry the List-Unsubscribe and List-Unsubscribe-Post headers of RFC 8058,"
-        " so that one click opts out."
-    )
-
-
 OBLIGATIONS: Final[Mapping[str, Sentence]] = {
     ObligationCode.INCLUDE_OPT_OUT: _include_opt_out,
-    ObligationCode.INCLUDE_IDENTITY: _include_identity,
+    ObligationCode.INCLUDE_IDENTITY: "The text must say who sends it: name the brand.",
     ObligationCode.INCLUDE_LABEL: _include_label,
-    ObligationCode.INCLUDE_CONTACT: _include_contact,
-    ObligationCode.INCLUDE_POSTAL_ADDRESS: _include_postal_address,
+    ObligationCode.INCLUDE_CONTACT: "The text must say how to reach the sender.",
+    ObligationCode.INCLUDE_POSTAL_ADDRESS: (
+        "The text must hold the sender's postal address, with house number and postal code."
+    ),
     ObligationCode.HONOUR_OPT_OUT_WITHIN: _honour_opt_out_within,
     ObligationCode.USE_REGISTERED_SENDER: _use_registered_sender,
-    ObligationCode.USE_REGISTERED_TEMPLATE: _use_registered_template,
+    ObligationCode.USE_REGISTERED_TEMPLATE: (
+        "Its text must be that of a registered template, and the template be named with it."
+    ),
     ObligationCode.KEEP_RECORD: _keep_record,
-    ObligationCode.ONE_CLICK_UNSUBSCRIBE: _one_click_unsubscribe,
+    ObligationCode.ONE_CLICK_UNSUBSCRIBE: (
+        "The mail must carry the List-Unsubscribe and List-Unsubscribe-Post headers of"
+        " RFC 8058, so that one click opts out."
+    ),
 }
 
 

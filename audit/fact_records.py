@@ -45,7 +45,7 @@ class _Record(
     """What all of them are: fields in the order of the alphabet, absent where there is nothing."""
 
 
-class EventRecord(_Record, kw_only=True):
+class EventRecord(_Record, frozen=True, kw_only=True):
     """One event of the history, as ``rules.history.Event`` has it."""
 
     at: datetime
@@ -63,7 +63,7 @@ class EventRecord(_Record, kw_only=True):
     via: Via | None = None
 
 
-class SenderIdRecord(_Record, kw_only=True):
+class SenderIdRecord(_Record, frozen=True, kw_only=True):
     """The ``from`` that the recipient sees."""
 
     country: str | None = None
@@ -73,14 +73,14 @@ class SenderIdRecord(_Record, kw_only=True):
     text: str
 
 
-class TemplateRecord(_Record, kw_only=True):
+class TemplateRecord(_Record, frozen=True, kw_only=True):
     """The registered template that the message follows."""
 
     id: str
     scheme: str
 
 
-class MessageRecord(_Record, kw_only=True):
+class MessageRecord(_Record, frozen=True, kw_only=True):
     """The message, with its text if it came with one."""
 
     automated: bool = True
@@ -94,7 +94,7 @@ class MessageRecord(_Record, kw_only=True):
     topic: str | None = None
 
 
-class RecipientRecord(_Record, kw_only=True):
+class RecipientRecord(_Record, frozen=True, kw_only=True):
     """Where and what the recipient is; not who."""
 
     address_problem: str | None = None
@@ -108,14 +108,14 @@ class RecipientRecord(_Record, kw_only=True):
     zone_source: str
 
 
-class RegistryRecord(_Record, kw_only=True):
+class RegistryRecord(_Record, frozen=True, kw_only=True):
     """What a register's copy said of the address."""
 
     as_of: date
     listed: bool
 
 
-class RegistrationRecord(_Record, kw_only=True):
+class RegistrationRecord(_Record, frozen=True, kw_only=True):
     """What the sender held with a registrar."""
 
     ends: date | None = None
@@ -126,7 +126,7 @@ class RegistrationRecord(_Record, kw_only=True):
     text: str | None = None
 
 
-class SenderRecord(_Record, kw_only=True):
+class SenderRecord(_Record, frozen=True, kw_only=True):
     """The brand in whose name the message would go."""
 
     country: str
@@ -135,7 +135,7 @@ class SenderRecord(_Record, kw_only=True):
     registrations: tuple[RegistrationRecord, ...] = ()
 
 
-class FactsRecord(_Record, kw_only=True):
+class FactsRecord(_Record, frozen=True, kw_only=True):
     """Everything that a decision rested on. ``sender`` is a ``SenderRecord``, or its bytes."""
 
     history: tuple[EventRecord, ...] = ()
@@ -145,7 +145,7 @@ class FactsRecord(_Record, kw_only=True):
     sender: SenderRecord | Any
 
 
-class _FactsFile(FactsRecord, kw_only=True):
+class _FactsFile(FactsRecord, frozen=True, kw_only=True):
     sender: SenderRecord
 
 
@@ -282,9 +282,9 @@ def _to_message(record: MessageRecord) -> Message:
             number_type=sender_id.number_type,
         ),
         text=record.text,
-        template=None if template is None else TemplateReference(
-            scheme=template.scheme, id=template.id
-        ),
+        template=None
+        if template is None
+        else TemplateReference(scheme=template.scheme, id=template.id),
         automated=record.automated,
         discard_after=record.discard_after,
     )

@@ -36,6 +36,4 @@ def is_overtaken(
         return False
     size = decision.opened.decision.read.consent
     entries = read_subject(connection, organisation, Log.CONSENT, subject)
-    return any(
-        entry.index >= size and decode_leaf(entry.leaf).type in _ENDS for entry in entries
-    )
+    return any(entry.index >= size and decode_leaf(entry.leaf).type in _ENDS for entry in entries)

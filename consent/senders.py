@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, bindparam, select
 
+from consent.among import ByMany
 from consent.tables import sender as sender_table
 from rules.facts import Registration, Sender
 from rules.vocabulary import Purpose
@@ -59,13 +60,17 @@ class SenderRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 _DECODER: Final = msgspec.json.Decoder(SenderRecord)
-_BY_ID = select(sender_table.c.record).where(
-    sender_table.c.organisation == bindparam("organisation"),
-    sender_table.c.id.in_(bindparam("ids", expanding=True)),
+_BY_ID = ByMany(
+    lambda among: select(sender_table.c.record).where(
+        sender_table.c.organisation == bindparam("organisation"),
+        among(sender_table.c.id, "ids"),
+    )
 )
-_NAMES = select(sender_table.c.id, sender_table.c.name).where(
-    sender_table.c.organisation == bindparam("organisation"),
-    sender_table.c.id.in_(bindparam("ids", expanding=True)),
+_NAMES = ByMany(
+    lambda among: select(sender_table.c.id, sender_table.c.name).where(
+        sender_table.c.organisation == bindparam("organisation"),
+        among(sender_table.c.id, "ids"),
+    )
 )
 _PAGE = (
     select(sender_table.c.record)
@@ -102,7 +107,7 @@ def load_many(
     """Those of ``ids`` that exist, by id, in one statement."""
     if not ids:
         return {}
-    rows = connection.execute(_BY_ID, {"organisation": organisation, "ids": list(ids)})
+    rows = _BY_ID.execute(connection, {"organisation": organisation, "ids": list(ids)})
     records = [_DECODER.decode(record) for (record,) in rows]
     return {record.id: record for record in records}
 
@@ -111,7 +116,7 @@ def load_names(connection: Connection, organisation: str, ids: Collection[str]) 
     """The brand names of those of ``ids`` that exist, in one statement."""
     if not ids:
         return {}
-    rows = connection.execute(_NAMES, {"organisation": organisation, "ids": list(ids)})
+    rows = _NAMES.execute(connection, {"organisation": organisation, "ids": list(ids)})
     return {row.id: row.name for row in rows}
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from consent import tables
+from consent.among import ByMany
 from consent.errors import StandingUnreadableError
 from consent.events import ConsentEvent, RecordedKind
 from consent.keys.errors import BrokenSealError, UnknownKeyError
@@ -94,11 +95,13 @@ class Appended:
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(Standing)
-_BY_SUBJECT = select(
-    tables.standing.c.subject, tables.standing.c.head_seq, tables.standing.c.sealed_history
-).where(
-    tables.standing.c.organisation == bindparam("organisation"),
-    tables.standing.c.subject.in_(bindparam("ids", expanding=True)),
+_BY_SUBJECT = ByMany(
+    lambda among: select(
+        tables.standing.c.subject, tables.standing.c.head_seq, tables.standing.c.sealed_history
+    ).where(
+        tables.standing.c.organisation == bindparam("organisation"),
+        among(tables.standing.c.subject, "ids"),
+    )
 )
 
 
@@ -186,8 +189,8 @@ def load_rows(
     """The rows of these persons, in one statement."""
     if not ids:
         return {}
-    rows = connection.execute(_BY_SUBJECT, {"organisation": organisation, "ids": ids})
-    return {subject: (head_seq, sealed) for subject, head_seq, sealed in rows}
+    rows = _BY_SUBJECT.execute(connection, {"organisation": organisation, "ids": ids})
+    return {subject: (head_seq, sealed) for subject, head_seq, sealed in rows.all()}
 
 
 def project(

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
+from consent.among import ByMany
 from consent.keys.errors import UnknownKeyError
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import SealingKey
@@ -19,30 +20,36 @@ from jurisdictions.addresses import Address
 
 FIRST_KEY_VERSION = 1
 
-_BY_BLIND_INDEX = (
-    select(subject_alias.c.blind_index, subject.c.id, subject.c.head_seq)
-    .select_from(
-        subject_alias.join(
-            subject,
-            (subject.c.organisation == subject_alias.c.organisation)
-            & (subject.c.id == subject_alias.c.subject),
+_BY_BLIND_INDEX = ByMany(
+    lambda among: (
+        select(subject_alias.c.blind_index, subject.c.id, subject.c.head_seq)
+        .select_from(
+            subject_alias.join(
+                subject,
+                (subject.c.organisation == subject_alias.c.organisation)
+                & (subject.c.id == subject_alias.c.subject),
+            )
+        )
+        .where(
+            subject_alias.c.organisation == bindparam("organisation"),
+            subject_alias.c.index_version == bindparam("index_version"),
+            among(subject_alias.c.blind_index, "blind_indexes"),
+            subject_alias.c.valid_until.is_(None),
         )
     )
-    .where(
-        subject_alias.c.organisation == bindparam("organisation"),
-        subject_alias.c.index_version == bindparam("index_version"),
-        subject_alias.c.blind_index.in_(bindparam("blind_indexes", expanding=True)),
-        subject_alias.c.valid_until.is_(None),
+)
+_BY_ID = ByMany(
+    lambda among: select(subject.c.id, subject.c.head_seq).where(
+        subject.c.organisation == bindparam("organisation"),
+        among(subject.c.id, "ids"),
+        subject.c.erased_at.is_(None),
     )
 )
-_BY_ID = select(subject.c.id, subject.c.head_seq).where(
-    subject.c.organisation == bindparam("organisation"),
-    subject.c.id.in_(bindparam("ids", expanding=True)),
-    subject.c.erased_at.is_(None),
-)
-_KEYS = select(subject_key.c.subject, subject_key.c.version, subject_key.c.wrapped).where(
-    subject_key.c.organisation == bindparam("organisation"),
-    subject_key.c.subject.in_(bindparam("ids", expanding=True)),
+_KEYS = ByMany(
+    lambda among: select(subject_key.c.subject, subject_key.c.version, subject_key.c.wrapped).where(
+        subject_key.c.organisation == bindparam("organisation"),
+        among(subject_key.c.subject, "ids"),
+    )
 )
 
 
@@ -83,15 +90,15 @@ def find_by_index(
     """Whose these blind indexes are today, in one statement; strangers' are absent."""
     if not blind_indexes:
         return {}
-    found = connection.execute(
-        _BY_BLIND_INDEX,
+    found = _BY_BLIND_INDEX.execute(
+        connection,
         {
             "organisation": organisation,
             "index_version": keys.index_version(organisation),
             "blind_indexes": list(blind_indexes),
         },
     )
-    return {blind_index: Subject(id_, head_seq) for blind_index, id_, head_seq in found}
+    return {blind_index: Subject(id_, head_seq) for blind_index, id_, head_seq in found.all()}
 
 
 def find_many(
@@ -121,7 +128,7 @@ def find_by_id(
     """Those of these persons whom the organisation has and has not erased, in one statement."""
     if not ids:
         return {}
-    found = connection.execute(_BY_ID, {"organisation": organisation, "ids": list(ids)})
+    found = _BY_ID.execute(connection, {"organisation": organisation, "ids": list(ids)})
     return {id_: Subject(id_, head_seq) for id_, head_seq in found}
 
 
@@ -198,7 +205,7 @@ def load_keys(
     if not ids:
         return {}
     newest: dict[bytes, tuple[int, bytes]] = {}
-    rows = connection.execute(_KEYS, {"organisation": organisation, "ids": list(ids)})
+    rows = _KEYS.execute(connection, {"organisation": organisation, "ids": list(ids)})
     for id_, version, wrapped in rows:
         if id_ not in newest or newest[id_][0] < version:
             newest[id_] = (version, wrapped)

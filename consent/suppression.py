@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, select
 
+from consent.among import ByMany
 from consent.events import STOPS, RecordedKind
 from consent.keys.key_ring import KeyRing
 from consent.standing import KeptEvent
@@ -20,19 +21,21 @@ from rules.vocabulary import Channel, Purpose, Via
 SUPPRESSING: Final = STOPS | {RecordedKind.ERASE}
 """The events that leave a token."""
 
-_BY_TOKEN = select(
-    suppression.c.token,
-    suppression.c.kind,
-    suppression.c.idx,
-    suppression.c.occurred_at,
-    suppression.c.sender,
-    suppression.c.channel,
-    suppression.c.purpose,
-    suppression.c.brand,
-    suppression.c.via,
-).where(
-    suppression.c.organisation == bindparam("organisation"),
-    suppression.c.token.in_(bindparam("tokens", expanding=True)),
+_BY_TOKEN = ByMany(
+    lambda among: select(
+        suppression.c.token,
+        suppression.c.kind,
+        suppression.c.idx,
+        suppression.c.occurred_at,
+        suppression.c.sender,
+        suppression.c.channel,
+        suppression.c.purpose,
+        suppression.c.brand,
+        suppression.c.via,
+    ).where(
+        suppression.c.organisation == bindparam("organisation"),
+        among(suppression.c.token, "tokens"),
+    )
 )
 
 
@@ -69,8 +72,8 @@ def load_many(
         ]
         for address in addresses
     ]
-    rows = connection.execute(
-        _BY_TOKEN,
+    rows = _BY_TOKEN.execute(
+        connection,
         {
             "organisation": organisation,
             "tokens": list({token for tokens in by_address for token in tokens}),

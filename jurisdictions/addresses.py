@@ -18,9 +18,6 @@ from jurisdictions.time_zones import compared, zones_of_country, zones_of_prefix
 from rules.facts import SenderId
 from rules.vocabulary import NumberType, SenderForm
 
-ZONE_COUNT_MAX = 6
-"""A number that fits more zones than this tells nothing but its country."""
-
 _NANP = re.compile(r"\+1([2-9][0-9]{2})([0-9]{7})\Z")
 _NUMBER = re.compile(r"\+[0-9]{3,17}\Z")
 _SEPARATORS = dict.fromkeys(
@@ -169,7 +166,7 @@ def _problem_of_local(local: str) -> str | None:
     return None
 
 
-def _number(text: str) -> Address:
+def _number(text: str, *, again: bool = False) -> Address:
     if not text.startswith("+"):
         return _impossible(
             text, "this is no E.164 number and no e-mail address, write + and the country code"
@@ -190,10 +187,10 @@ def _number(text: str) -> Address:
             # In North America nothing in a number tells a mobile telephone.
             number_type=NumberType.FIXED_OR_MOBILE,
         )
-    return _number_elsewhere(written, spellings)
+    return _number_elsewhere(written, spellings, again=again)
 
 
-def _number_elsewhere(written: str, spellings: tuple[str, ...]) -> Address:
+def _number_elsewhere(written: str, spellings: tuple[str, ...], *, again: bool) -> Address:
     try:
         number = phonenumbers.parse(written)
     except phonenumbers.NumberParseException:
@@ -203,8 +200,13 @@ def _number_elsewhere(written: str, spellings: tuple[str, ...]) -> Address:
         return _impossible(written, _WHY_IMPOSSIBLE.get(reason, _NO_LENGTH))
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if e164 != written:
-        # A national prefix was left inside, as in +44 0 20: the library takes it out.
-        written, spellings = spellings_of(e164)
+        # A national prefix was left inside, as in +44 0 20, and the library took it out. Where
+        # another is left, it is no number that anybody would know by what we make of it.
+        if again:
+            return _impossible(
+                written, "there are national prefixes in this number, leave them out"
+            )
+        return _number(e164, again=True)
     code = country_of_prefix(written[1:]) or phonenumbers.region_code_for_number(number)
     if code is None:
         assert number.country_code is not None, "it was parsed with one"
@@ -231,14 +233,11 @@ def _zones_of(number: phonenumbers.PhoneNumber, digits: str, country: str) -> tu
     zones = zones_of_prefix(digits)
     if zones is not None:
         return zones
-    told = timezone.time_zones_for_number(number)
-    if timezone.UNKNOWN_TIMEZONE in told or len(told) > ZONE_COUNT_MAX:
-        return ()
     try:
-        zones = compared(told)
+        zones = compared(timezone.time_zones_for_number(number))
     except UnknownTimeZoneError:
-        return ()  # The two packages' data can be of different ages.
-    # The data lends zones of neighbours where clocks agreed once: then it tells nothing.
+        return ()  # It says Etc/Unknown, or its data is older than that of the zones.
+    # Long lists hold stand-ins of no country or a neighbour's: then they tell nothing.
     return zones if set(zones) <= set(zones_of_country(country)) else ()
 
 

@@ -54,6 +54,7 @@ AgeText = Annotated[
         description="31 days, 1 month, 10 working days, or: same month",
     ),
 ]
+CapWindowText = Annotated[str, msgspec.Meta(pattern=r"^([1-9][0-9]* (hour|day)s?|calendar week)$")]
 HoursText = Annotated[
     str,
     msgspec.Meta(
@@ -127,6 +128,7 @@ class RouteShape(Shape, frozen=True, kw_only=True):
     expires: bool = False
     used_within: PeriodText | None = None
     kinds: tuple[RecipientKind, ...] = ()
+    mailboxes: tuple[Words, ...] = ()
     registry: RegistryShape | None = None
 
 
@@ -136,6 +138,7 @@ class OptOutShape(Shape, frozen=True, kw_only=True):
     unscoped: Literal["stops", "leaves"] | None = None
     scoped_stops_all_from: date | None = None
     unstoppable: bool = False
+    ended_contract_stops: bool = False
 
 
 class HolidaysShape(Shape, frozen=True, kw_only=True):
@@ -183,9 +186,12 @@ class SendingHoursValue(ValueShape, frozen=True, kw_only=True):
 
 
 class FrequencyCapValue(ValueShape, frozen=True, kw_only=True):
+    """``within``: hours or days on the clock, days by the ``calendar``, or: calendar week."""
+
     limit: Annotated[int, msgspec.Meta(ge=1)]
-    within: PeriodText
+    within: CapWindowText
     calendar: bool = False
+    other_channels: bool = False
     channels: tuple[Channel, ...] = ()
     purposes: tuple[Purpose, ...] = ()
     same_topic: bool = False
@@ -197,12 +203,69 @@ class SenderRegistrationValue(ValueShape, frozen=True, kw_only=True):
     forms: tuple[SenderForm, ...] = ()
     number_types: tuple[NumberType, ...] = ()
     numbers_of: tuple[str, ...] = ()
+    begins_with: Words | None = None
     same_id: bool = False
+
+
+class SeriesShape(Shape, frozen=True, kw_only=True):
+    """Numbers that begin with ``start``; ``digits`` in all, or any number of them."""
+
+    start: Annotated[str, msgspec.Meta(pattern=r"^[0-9]+$")]
+    digits: Annotated[int, msgspec.Meta(ge=3, le=15)] | None = None
 
 
 class SenderIdFormValue(ValueShape, frozen=True, kw_only=True):
     refused: tuple[SenderForm, ...] = ()
     refused_number_types: tuple[NumberType, ...] = ()
+    numbers_of: tuple[str, ...] = ()
+    reserved: tuple[Words, ...] = ()
+    prefix: str = ""
+    suffix: str = ""
+    any_case: bool = False
+    longest: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    series: tuple[SeriesShape, ...] = ()
+    country_code: str = ""
+
+
+class SenderHeaderValue(ValueShape, frozen=True, kw_only=True):
+    scheme: Identifier
+    prefix_length: Annotated[int, msgspec.Meta(ge=1)]
+    suffix: Words | None = None
+
+
+class SignatureValue(ValueShape, frozen=True, kw_only=True):
+    scheme: Identifier
+    opens: Words
+    closes: Words
+
+
+class CoversShape(Shape, frozen=True, kw_only=True):
+    """A template registered for ``purpose`` serves ``also``."""
+
+    purpose: Purpose
+    also: tuple[Purpose, ...]
+
+
+class TemplateMatchValue(ValueShape, frozen=True, kw_only=True):
+    scheme: Identifier
+    reference: Identifier
+    links_scheme: Identifier
+    longest: Annotated[int, msgspec.Meta(ge=1, le=500)]
+    covers: tuple[CoversShape, ...] = ()
+
+
+class RegisteredLinksValue(ValueShape, frozen=True, kw_only=True):
+    items: Annotated[tuple[Literal["link", "phone"], ...], msgspec.Meta(min_length=1)]
+    reason: Literal["sender_unregistered", "prohibited_content"]
+    scheme: Identifier | None = None
+
+
+class CrossBorderValue(ValueShape, frozen=True, kw_only=True):
+    qualities: tuple[Quality, ...] = ()
+
+
+class ChannelAvailabilityValue(ValueShape, frozen=True, kw_only=True):
+    """The channels that the rule binds are not available; there is nothing to set."""
 
 
 class IdentityValue(ValueShape, frozen=True, kw_only=True):
@@ -214,11 +277,14 @@ class IdentityValue(ValueShape, frozen=True, kw_only=True):
 
 class OptOutNoticeValue(ValueShape, frozen=True, kw_only=True):
     words: Annotated[tuple[Words, ...], msgspec.Meta(min_length=1)]
+    every: bool = False
+    short_number_digits: Annotated[int, msgspec.Meta(ge=3, le=8)] | None = None
     lifted_by: tuple[RouteShape, ...] = ()
 
 
 class LabelValue(ValueShape, frozen=True, kw_only=True):
     labels: Annotated[tuple[Words, ...], msgspec.Meta(min_length=1)]
+    anywhere: bool = False
     lifted_by: tuple[RouteShape, ...] = ()
 
 
@@ -290,6 +356,30 @@ class SenderIdFormRule(RuleShape, frozen=True, tag="sender_id_form"):
     values: tuple[SenderIdFormValue, ...]
 
 
+class SenderHeaderRule(RuleShape, frozen=True, tag="sender_header"):
+    values: tuple[SenderHeaderValue, ...]
+
+
+class SignatureRule(RuleShape, frozen=True, tag="signature"):
+    values: tuple[SignatureValue, ...]
+
+
+class TemplateMatchRule(RuleShape, frozen=True, tag="template_match"):
+    values: tuple[TemplateMatchValue, ...]
+
+
+class RegisteredLinksRule(RuleShape, frozen=True, tag="registered_links"):
+    values: tuple[RegisteredLinksValue, ...]
+
+
+class CrossBorderRule(RuleShape, frozen=True, tag="cross_border"):
+    values: tuple[CrossBorderValue, ...]
+
+
+class ChannelAvailabilityRule(RuleShape, frozen=True, tag="channel_availability"):
+    values: tuple[ChannelAvailabilityValue, ...]
+
+
 class IdentityRule(RuleShape, frozen=True, tag="identity"):
     values: tuple[IdentityValue, ...]
 
@@ -334,6 +424,12 @@ AnyRule = (
     | FrequencyCapRule
     | SenderRegistrationRule
     | SenderIdFormRule
+    | SenderHeaderRule
+    | SignatureRule
+    | TemplateMatchRule
+    | RegisteredLinksRule
+    | CrossBorderRule
+    | ChannelAvailabilityRule
     | IdentityRule
     | OptOutNoticeRule
     | LabelRule

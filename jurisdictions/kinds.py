@@ -8,19 +8,32 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jurisdictions import format as shapes
 from jurisdictions.calendars import holiday_calendar
+from rules.kinds.availability import Unavailable
 from rules.kinds.consent import Consent, OptOutReach
-from rules.kinds.content import Contact, Identity, Label, OptOutNotice, ProhibitedContent
+from rules.kinds.content import (
+    Contact,
+    ContactItem,
+    Identity,
+    Label,
+    OptOutNotice,
+    ProhibitedContent,
+)
+from rules.kinds.cross_border import CrossBorder
 from rules.kinds.duties import OneClickUnsubscribe, OptOutDeadline, RecordKeeping
 from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.minimum_age import MinimumAge
+from rules.kinds.registered_links import RegisteredLinks
 from rules.kinds.registers import Age, RegisterTest
 from rules.kinds.registry_listing import NumberReassignment, RegistryListing
 from rules.kinds.routes import GrantRoute, Lapse, OpenRoute, RelationRoute, Route
+from rules.kinds.sender_header import SenderHeader
 from rules.kinds.sender_registration import SenderIdForm, SenderRegistration
 from rules.kinds.sending_hours import END_OF_DAY, Day, SendingHours, Window
+from rules.kinds.signature import Signature
+from rules.kinds.template_match import TemplateMatch
 from rules.periods import Period, Unit
 from rules.rule import Terms
-from rules.vocabulary import LEVEL_OF_WORD, RELATIONS
+from rules.vocabulary import LEVEL_OF_WORD, RELATIONS, ReasonCode
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOLIDAYS, EVES = "holidays", "eves"
@@ -48,6 +61,7 @@ def _consent(value: shapes.ConsentValue) -> Terms:
             unscoped_stops=None if opt_out.unscoped is None else opt_out.unscoped == "stops",
             scoped_stops_all_from=opt_out.scoped_stops_all_from,
             unstoppable=opt_out.unstoppable,
+            ended_contract_stops=opt_out.ended_contract_stops,
         ),
         treated_as=value.treated_as,
         confirmation=_optional_period(value.confirmation_within),
@@ -81,16 +95,21 @@ def _sending_hours(value: shapes.SendingHoursValue) -> Terms:
 
 
 def _frequency_cap(value: shapes.FrequencyCapValue) -> Terms:
-    period = _period(value.within)
-    if period.unit not in (Unit.HOURS, Unit.DAYS):
-        raise TermsError("within", "count a cap in hours or in days")
-    if value.calendar and period.unit is not Unit.DAYS:
-        raise TermsError("calendar", "only days are counted on a calendar")
-    hours = period.count * (24 if period.unit is Unit.DAYS else 1)
+    week = value.within == "calendar week"
+    period = None if week else _period(value.within)
+    if value.calendar and (period is None or period.unit is not Unit.DAYS):
+        raise TermsError("calendar", "only days are counted by the calendar")
+    hours = days = None
+    if period is not None and value.calendar:
+        days = period.count
+    elif period is not None:
+        hours = period.count * (24 if period.unit is Unit.DAYS else 1)
     return FrequencyCap(
         limit=value.limit,
-        hours=None if value.calendar else hours,
-        calendar_days=period.count if value.calendar else None,
+        hours=hours,
+        calendar_days=days,
+        calendar_week=week,
+        other_channels=value.other_channels,
         channels=frozenset(value.channels),
         purposes=frozenset(value.purposes),
         same_topic=value.same_topic,
@@ -104,17 +123,58 @@ def _sender_registration(value: shapes.SenderRegistrationValue) -> Terms:
         forms=frozenset(value.forms),
         number_types=frozenset(value.number_types),
         numbers_of=frozenset(value.numbers_of),
+        begins_with=value.begins_with,
         same_id=value.same_id,
     )
 
 
 def _sender_id_form(value: shapes.SenderIdFormValue) -> Terms:
-    if not value.refused and not value.refused_number_types:
-        raise TermsError("refused", "name a form or a number type that is refused")
     return SenderIdForm(
         refused=frozenset(value.refused),
         refused_number_types=frozenset(value.refused_number_types),
+        numbers_of=frozenset(value.numbers_of),
+        reserved=frozenset(value.reserved),
+        prefix=value.prefix,
+        suffix=value.suffix,
+        any_case=value.any_case,
+        longest=value.longest,
+        series=tuple((series.start, series.digits or 0) for series in value.series),
+        country_code=value.country_code,
     )
+
+
+def _sender_header(value: shapes.SenderHeaderValue) -> Terms:
+    return SenderHeader(scheme=value.scheme, prefix_length=value.prefix_length, suffix=value.suffix)
+
+
+def _signature(value: shapes.SignatureValue) -> Terms:
+    return Signature(scheme=value.scheme, opens=value.opens, closes=value.closes)
+
+
+def _template_match(value: shapes.TemplateMatchValue) -> Terms:
+    return TemplateMatch(
+        scheme=value.scheme,
+        reference=value.reference,
+        links_scheme=value.links_scheme,
+        longest=value.longest,
+        covers=tuple((cover.purpose, frozenset(cover.also)) for cover in value.covers),
+    )
+
+
+def _registered_links(value: shapes.RegisteredLinksValue) -> Terms:
+    return RegisteredLinks(
+        items=frozenset(ContactItem(item) for item in value.items),
+        reason=ReasonCode(value.reason),
+        scheme=value.scheme,
+    )
+
+
+def _cross_border(value: shapes.CrossBorderValue) -> Terms:
+    return CrossBorder(qualities=frozenset(value.qualities))
+
+
+def _channel_availability(_: shapes.ChannelAvailabilityValue) -> Terms:
+    return Unavailable()
 
 
 def _identity(value: shapes.IdentityValue) -> Terms:
@@ -127,11 +187,20 @@ def _identity(value: shapes.IdentityValue) -> Terms:
 
 
 def _opt_out_notice(value: shapes.OptOutNoticeValue) -> Terms:
-    return OptOutNotice(words=tuple(value.words), lifted_by=_routes("lifted_by", value.lifted_by))
+    return OptOutNotice(
+        words=tuple(value.words),
+        every=value.every,
+        short_number_digits=value.short_number_digits,
+        lifted_by=_routes("lifted_by", value.lifted_by),
+    )
 
 
 def _label(value: shapes.LabelValue) -> Terms:
-    return Label(labels=tuple(value.labels), lifted_by=_routes("lifted_by", value.lifted_by))
+    return Label(
+        labels=tuple(value.labels),
+        anywhere=value.anywhere,
+        lifted_by=_routes("lifted_by", value.lifted_by),
+    )
 
 
 def _contact(value: shapes.ContactValue) -> Terms:
@@ -198,7 +267,8 @@ def _route(field: str, route: shapes.RouteShape) -> Route:
         )
     if route.relation is not None:
         return _relation(field, route, register)
-    return OpenRoute(register=register, kinds=frozenset(route.kinds))
+    mailboxes = frozenset(mailbox.casefold() for mailbox in route.mailboxes)
+    return OpenRoute(register=register, kinds=frozenset(route.kinds), mailboxes=mailboxes)
 
 
 def _relation(field: str, route: shapes.RouteShape, register: RegisterTest | None) -> Route:
@@ -225,7 +295,7 @@ _RELATION_FIELDS = {
     "relation", "qualities", "within", "from_start", "running", "since", "kinds", "expires",
     "used_within", "registry",
 }  # fmt: skip
-_OPEN_FIELDS = {"open", "registry", "kinds"}
+_OPEN_FIELDS = {"open", "registry", "kinds", "mailboxes"}
 
 
 def _refuse_foreign_fields(field: str, route: shapes.RouteShape) -> None:
@@ -366,6 +436,12 @@ _BUILDERS: dict[type[shapes.ValueShape], Callable[[Any], Terms]] = {
     shapes.FrequencyCapValue: _frequency_cap,
     shapes.SenderRegistrationValue: _sender_registration,
     shapes.SenderIdFormValue: _sender_id_form,
+    shapes.SenderHeaderValue: _sender_header,
+    shapes.SignatureValue: _signature,
+    shapes.TemplateMatchValue: _template_match,
+    shapes.RegisteredLinksValue: _registered_links,
+    shapes.CrossBorderValue: _cross_border,
+    shapes.ChannelAvailabilityValue: _channel_availability,
     shapes.IdentityValue: _identity,
     shapes.OptOutNoticeValue: _opt_out_notice,
     shapes.LabelValue: _label,

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from rules.decision import Decision, Provision
 from rules.engine import decide
 from rules.facts import Facts
 from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
-from rules.rule import ANYWHERE, Binds, Rule, Value
+from rules.rule import ANYWHERE, SINCE_EVER, Binds, Rule, Value
 from rules.vocabulary import Certainty, Force, Purpose
 
 
@@ -134,7 +133,7 @@ def _precondition(name: str, summary: str, terms: ValidAddress | KnownJurisdicti
         url=None,
         force=Force.LAW,
         certainty=Certainty.VERIFIED,
-        in_force_from=date.min,
+        in_force_from=SINCE_EVER,
     )
     return Rule(name, "precondition", summary, Binds(), (Value(terms, provision),))
 

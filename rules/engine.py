@@ -1,12 +1,12 @@
 """The reference: how rules become a decision. It reads like the law and caches nothing."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from rules.decision import Decision, Finding, Obligation, Provision
 from rules.facts import Facts
 from rules.history import Event
-from rules.rule import ANYWHERE, Case, Rule, Value
+from rules.rule import ANYWHERE, SINCE_EVER, Case, Rule, Value
 from rules.vocabulary import STRICTNESS, Certainty, Force, ReasonCode, Verdict
 
 ENGINE_VERSION = "1"
@@ -26,7 +26,7 @@ TOO_LATE = Finding(
         url=None,
         force=Force.CUSTOM,
         certainty=Certainty.VERIFIED,
-        in_force_from=date.min,
+        in_force_from=SINCE_EVER,
     ),
 )
 """The sender's own limit, not a law: the message would only go when it is of no more use."""

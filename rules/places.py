@@ -78,7 +78,8 @@ def with_places(facts: Facts, places: Sequence[Event]) -> Facts:
 def _first_of_each(waiting: list[int], facts: Sequence[Facts]) -> tuple[list[int], list[int]]:
     """Split into each person's first message, and the rest."""
     seen: set[str] = set()
-    first, rest = [], []
+    first: list[int] = []
+    rest: list[int] = []
     for i in waiting:
         key = facts[i].recipient.key
         (rest if key in seen else first).append(i)

@@ -92,6 +92,9 @@ class Terms:
 ANYWHERE = "*"
 """The jurisdiction of the rules that bind every message."""
 
+SINCE_EVER = date(1970, 1, 1)
+"""The first day of what no law had to bring into force."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binds:

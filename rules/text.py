@@ -78,6 +78,17 @@ def links(text: str) -> tuple[str, ...]:
     return tuple(link.rstrip(".,;:!?)") for link in found)
 
 
+def is_link(text: str) -> bool:
+    """Tell whether the whole text is one link."""
+    return links(text) == (text.rstrip(".,;:!?)"),)
+
+
+def host_of(link: str) -> str:
+    """Give the host name of a link, in small letters."""
+    rest = re.sub(r"^[a-z]+://", "", link.strip().casefold())
+    return re.split(r"[/:?#]", rest, maxsplit=1)[0].rsplit("@", 1)[-1].removesuffix(".")
+
+
 def emails(text: str) -> tuple[str, ...]:
     """Give the e-mail addresses in the text."""
     return tuple(m.group() for m in _EMAIL.finditer(text))
@@ -87,6 +98,11 @@ def phone_numbers(text: str) -> tuple[str, ...]:
     """Give the digits of every telephone number in the text: seven digits or more."""
     found = (re.sub(r"\D", "", m.group()) for m in _NUMBER.finditer(without_links(text)))
     return tuple(digits for digits in found if len(digits) >= PHONE_DIGITS)
+
+
+def has_short_number(text: str, digits: int) -> bool:
+    """Tell whether a number of exactly so many digits stands in the text."""
+    return re.search(rf"(?<![\w.,-])\d{{{digits}}}(?![\w%-])", without_links(text)) is not None
 
 
 def has_postal_address(text: str) -> bool:

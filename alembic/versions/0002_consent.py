@@ -48,8 +48,8 @@ def _make_projections() -> None:
 def _make_holds() -> None:
     op.create_table(
         "cap_hold",
-        sa.Column("organisation", sa.Text, primary_key=True),
         sa.Column("decision", sa.LargeBinary, primary_key=True),
+        sa.Column("organisation", sa.Text, nullable=False),
         sa.Column("subject", sa.LargeBinary),
         sa.Column("blind_index", sa.LargeBinary, nullable=False),
         sa.Column("sender", sa.Text, nullable=False),
@@ -60,8 +60,8 @@ def _make_holds() -> None:
         sa.Column("held_until", _count(), nullable=False),
         sqlite_strict=True,
     )
-    op.create_index("cap_hold_subject", "cap_hold", ["organisation", "subject"])
-    op.create_index("cap_hold_blind_index", "cap_hold", ["organisation", "blind_index"])
+    op.create_index("cap_hold_subject", "cap_hold", ["subject"])
+    op.create_index("cap_hold_blind_index", "cap_hold", ["blind_index"])
     op.create_index("cap_hold_held_until", "cap_hold", ["held_until"])
 
 

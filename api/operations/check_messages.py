@@ -19,7 +19,7 @@ from audit import decisions
 from audit.decision_records import Circumstances, Read
 from audit.decisions import Decided
 from audit.overtaken import is_overtaken
-from audit.permits import Permitted, PermitSigner
+from audit.permits import PermitSigner, Permitted
 from consent import holds, on_record, senders
 from consent.errors import UnknownSenderError
 from consent.holds import Hold
@@ -79,6 +79,11 @@ class Check:
     preview: bool = False
 
 
+def versions() -> dict[str, str]:
+    """The versions of everything but the law that a decision depends on."""
+    return {"engine": ENGINE_VERSION, **data_versions()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """What deciding needs, opened once at the start."""
@@ -87,7 +92,7 @@ class Gate:
     keys: KeyRing
     registries: Registries
     permits: PermitSigner
-    versions: Mapping[str, str] = field(default_factory=lambda: versions())
+    versions: Mapping[str, str] = field(default_factory=versions)
 
 
 class CheckMessages:
@@ -131,11 +136,6 @@ class _AnsweredBefore(msgspec.Struct, frozen=True):
     id: str | None
     verdict: Verdict
     valid_until: datetime | None
-
-
-def versions() -> dict[str, str]:
-    """The versions of everything but the law that a decision depends on."""
-    return {"engine": ENGINE_VERSION, **data_versions()}
 
 
 def check_messages(
@@ -288,11 +288,7 @@ class _Turn:
         holds.hold_many(
             self._connection,
             self._organisation,
-            [
-                self._hold(one, one.valid_until)
-                for one in made
-                if one.valid_until is not None
-            ],
+            [self._hold(one, one.valid_until) for one in made if one.valid_until is not None],
         )
         return {receipt.event_id: receipt.index for receipt in receipts}
 
@@ -438,5 +434,3 @@ def _by_organisation(checks: Sequence[Check]) -> dict[str, list[int]]:
     for place, check in enumerate(checks):
         grouped.setdefault(check.organisation, []).append(place)
     return grouped
-
-

@@ -44,9 +44,7 @@ class FoundOrganisation:
         self, connection: Connection, requests: Sequence[str], *, now: datetime
     ) -> list[Organisation]:
         """Found each. Its keys are on disk before its row: without the row they mean nothing."""
-        return [
-            found_organisation(connection, name, keys=self._keys, now=now) for name in requests
-        ]
+        return [found_organisation(connection, name, keys=self._keys, now=now) for name in requests]
 
 
 def found_organisation(

@@ -137,9 +137,7 @@ def list_keys(
     connection: Connection, organisation: str, *, after: str, limit: int
 ) -> list[IssuedKey]:
     """The organisation's keys in order of id past ``after``, the revoked ones too."""
-    rows = connection.execute(
-        _PAGE, {"organisation": organisation, "after": after, "count": limit}
-    )
+    rows = connection.execute(_PAGE, {"organisation": organisation, "after": after, "count": limit})
     return [_key_of(*row) for row in rows]
 
 

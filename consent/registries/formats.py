@@ -259,12 +259,12 @@ def _parse_csv(source: IO[bytes], parsed: Parsed) -> None:
 def _columns_of(fields: list[str]) -> tuple[str, ...]:
     """The columns that a first line names; a first line of data stands for all, in our order."""
     words = tuple(field.strip().lower() for field in fields)
-    if words[0] != "address":
+    if "address" not in words:
         return _COLUMNS
     unknown = set(words) - set(_COLUMNS)
     if unknown or len(set(words)) != len(words):
         raise RegistryFileError(f"line 1 must name columns out of {', '.join(_COLUMNS)}, once each")
-    return tuple(words)
+    return words
 
 
 def _parse_row(fields: list[str], columns: tuple[str, ...], parsed: Parsed, line: int) -> None:

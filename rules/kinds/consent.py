@@ -31,6 +31,7 @@ from rules.vocabulary import RELATIONS, EventKind, Level, Purpose, ReasonCode, V
 class OptOutReach:
     """How far an opt-out reaches.
 
+    ``ended_contract_stops``: the end of a contract is an opt-out.
     ``unscoped_stops``: whether one that names no purpose stops this rule's messages; None
     leaves it to the purpose. ``scoped_stops_all_from``: an opt-out of that local date or
     later that names another purpose stops these messages too. ``unstoppable``: neither an
@@ -40,6 +41,7 @@ class OptOutReach:
     unscoped_stops: bool | None = None
     scoped_stops_all_from: date | None = None
     unstoppable: bool = False
+    ended_contract_stops: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,8 @@ class Consent(Terms):
         if self.reach.unstoppable:
             return record
         ended = [event.at for event in record.events if self._ends(event, facts)]
+        if self.reach.ended_contract_stops:
+            ended += _ends_of_contracts(record.events, facts.sender.name, at)
         ended_at = max(ended, default=None)
         if ended_at is not None and self._reopened(record.events, ended_at, facts):
             return Record(tuple(event for event in record.events if event.at > ended_at))
@@ -208,6 +212,12 @@ class Consent(Terms):
             if answer.event.level is not None:
                 pairs.append(("level", answer.event.level.word))
         return tuple(sorted(pairs))
+
+
+def _ends_of_contracts(events: tuple[Event, ...], brand: str, at: datetime) -> list[datetime]:
+    """Give when contracts with this brand ended, as far as that lies behind ``at``."""
+    contracts = (e for e in events if e.event is EventKind.CONTRACT and e.names(brand))
+    return [e.ends_at for e in contracts if e.ends_at is not None and e.ends_at <= at]
 
 
 def _falls_short(answer: Answer, route: Route) -> bool:

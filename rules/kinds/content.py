@@ -14,6 +14,7 @@ from rules.text import (
     emails,
     has_name,
     has_postal_address,
+    has_short_number,
     has_word,
     links,
     phone_numbers,
@@ -69,15 +70,21 @@ class Identity(Terms):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOutNotice(Terms):
-    """The text holds one of ``words``; a bare link is no notice."""
+    """The text holds one of ``words``, or with ``every`` all of them; a bare link is no notice.
+
+    ``short_number_digits``: under an alphanumeric sender id, which takes no reply, the text
+    also shows a short number of so many digits.
+    """
 
     words: tuple[str, ...]
+    every: bool = False
+    short_number_digits: int | None = None
     lifted_by: tuple[Route, ...] = ()
 
     def findings(self, case: Case) -> tuple[Found, ...]:
         """Give ``missing_opt_out`` where no notice word stands in the text."""
         text = case.facts.message.text
-        if text is None or any(has_word(text, word) for word in self.words):
+        if text is None or self._stands_in(text, case.facts):
             return ()
         if lifted(self.lifted_by, case.facts, case.at):
             return ()
@@ -90,21 +97,34 @@ class OptOutNotice(Terms):
             return ()
         return (Owed(ObligationCode.INCLUDE_OPT_OUT, (("example", self.words[0]),)),)
 
+    def _stands_in(self, text: str, facts: Facts) -> bool:
+        held = (has_word(text, word) for word in self.words)
+        if not (all(held) if self.every else any(held)):
+            return False
+        sender_id = facts.message.sender_id
+        if self.short_number_digits is None or sender_id is None:
+            return True
+        if sender_id.form is not SenderForm.ALPHANUMERIC:
+            return True
+        return has_short_number(text, self.short_number_digits)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label(Terms):
     """The text begins with one of ``labels``, character by character.
 
     The subject of an e-mail, and the title of a push message, is the first line of the text.
+    ``anywhere``: the label may stand at any place, as a word, whatever its case.
     """
 
     labels: tuple[str, ...]
+    anywhere: bool = False
     lifted_by: tuple[Route, ...] = ()
 
     def findings(self, case: Case) -> tuple[Found, ...]:
         """Give ``missing_label`` where the text begins otherwise."""
         text = case.facts.message.text
-        if text is None or text.startswith(self.labels):
+        if text is None or self._stands_in(text):
             return ()
         if lifted(self.lifted_by, case.facts, case.at):
             return ()
@@ -116,6 +136,11 @@ class Label(Terms):
         if case.facts.message.text is not None or lifted(self.lifted_by, case.facts, case.at):
             return ()
         return (Owed(ObligationCode.INCLUDE_LABEL, (("label", self.labels[0]),)),)
+
+    def _stands_in(self, text: str) -> bool:
+        if self.anywhere:
+            return any(has_name(text, label) for label in self.labels)
+        return text.startswith(self.labels)
 
 
 class ContactItem(StrEnum):

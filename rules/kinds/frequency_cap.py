@@ -13,10 +13,12 @@ from rules.vocabulary import Channel, EventKind, Purpose, ReasonCode, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrequencyCap(Terms):
-    """At most ``limit`` messages in ``hours`` on the clock, or in ``calendar_days``.
+    """At most ``limit`` messages in ``hours``, in ``calendar_days`` or in a ``calendar_week``.
 
-    A calendar day is the recipient's, and the day of sending is the last of them. A message
-    sent ``hours`` ago to the instant counts no more. Counted are messages of this brand by
+    Hours run on the clock: a message sent that many ago to the instant counts no more. A
+    calendar day is the recipient's, and the day of sending is the last of them; a calendar
+    week runs from Monday to Sunday. ``other_channels``: counted are only messages by another
+    channel than this one. Counted are messages of this brand by
     ``channels`` for ``purposes`` (empty: any), with ``same_topic`` only those on the same
     subject; a message without a topic is on every subject. Places held in the cap by
     messages allowed and not yet reported count as sent.
@@ -27,23 +29,24 @@ class FrequencyCap(Terms):
     limit: int
     hours: int | None = None
     calendar_days: int | None = None
+    calendar_week: bool = False
     channels: frozenset[Channel] = frozenset()
     purposes: frozenset[Purpose] = frozenset()
+    other_channels: bool = False
     same_topic: bool = False
     lifted_by: tuple[Route, ...] = ()
 
     def __post_init__(self) -> None:
-        assert (self.hours is None) != (self.calendar_days is None), "one window, not two"
+        windows = (self.hours is not None, self.calendar_days is not None, self.calendar_week)
+        assert sum(windows) == 1, "one window, not two"
 
     def findings(self, case: Case) -> tuple[Found, ...]:
         """Give ``frequency_cap`` when the places are taken."""
         free_at = self.next_permitted(case)
         if free_at == case.at:
             return ()
-        window = ("hours", self.hours) if self.hours is not None else ("days", self.calendar_days)
-        detail = (("limit", self.limit), (window[0], window[1] or 0))
-        found = Found(Verdict.DEFER, ReasonCode.FREQUENCY_CAP, free_at, tuple(sorted(detail)))
-        return (found,)
+        detail = tuple(sorted((("limit", self.limit), self._window())))
+        return (Found(Verdict.DEFER, ReasonCode.FREQUENCY_CAP, free_at, detail),)
 
     def next_permitted(self, case: Case) -> datetime | None:
         """Give the first instant at which fewer than ``limit`` messages count."""
@@ -52,6 +55,11 @@ class FrequencyCap(Terms):
         releases = sorted(self._free_again(event, case) for event in self._counted(case))
         taken = [release for release in releases if release > case.at]
         return case.at if len(taken) < self.limit else taken[len(taken) - self.limit]
+
+    def _window(self) -> tuple[str, int]:
+        if self.hours is not None:
+            return "hours", self.hours
+        return ("weeks", 1) if self.calendar_week else ("days", self.calendar_days or 0)
 
     def _counted(self, case: Case) -> list[Event]:
         facts = case.facts
@@ -62,6 +70,7 @@ class FrequencyCap(Terms):
             and event.names(facts.sender.name)
             and (not self.channels or event.channel is None or event.channel in self.channels)
             and (not self.purposes or event.purpose is None or event.purpose in self.purposes)
+            and not (self.other_channels and event.channel in (None, facts.message.channel))
             and self._is_on_topic(event.topic, facts.message.topic)
         ]
 
@@ -77,5 +86,7 @@ class FrequencyCap(Terms):
         return free if event.held_until is None else min(free, event.held_until.astimezone(UTC))
 
     def _day_free(self, at: datetime, zone: tzinfo) -> datetime:
-        assert self.calendar_days is not None
-        return start_of(at.astimezone(zone).date() + timedelta(days=self.calendar_days), zone)
+        day = at.astimezone(zone).date()
+        days = 7 - day.weekday() if self.calendar_week else self.calendar_days
+        assert days is not None
+        return start_of(day + timedelta(days=days), zone)

@@ -5,7 +5,7 @@ them ("not where the person agreed to night hours"). A route looks at the events
 last erasure, and at what an opt-out has ended.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from rules.facts import Facts
@@ -234,16 +234,22 @@ class RelationRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRoute:
-    """The law asks for nothing, or only that a register holds nothing against the address."""
+    """The law asks for nothing, or only that a register holds nothing against the address.
+
+    ``mailboxes``: only where the part before the @ is one of these, a function and no person.
+    """
 
     register: RegisterTest | None = None
-    kinds: frozenset[RecipientKind] = field(default=frozenset())
+    kinds: frozenset[RecipientKind] = frozenset()
+    mailboxes: frozenset[str] = frozenset()
 
     def answer(self, record: Record, scope: Scope, facts: Facts, at: datetime) -> Answer:
         """Permit, unless an opt-out or the register stands against it."""
         if record.ended_at is not None:
             return NOTHING
         if self.kinds and facts.recipient.kind not in self.kinds:
+            return NOTHING
+        if self.mailboxes and (facts.recipient.local_part or "").casefold() not in self.mailboxes:
             return NOTHING
         against = self.register.findings(facts, at, since=None) if self.register else ()
         return Answer(register=against) if against else Answer(ground=Ground(None))

@@ -22,6 +22,7 @@ from rules.vocabulary import NumberType, SenderForm
         ("+\u0661\u0662\u0661\u0662\u0665\u0665\u0665\u0660\u0661\u0662\u0663", "+12125550123"),
         # A national prefix left behind the country code.
         ("+44 (0) 121 232 7778", "+441212327778"),
+        ("+54 011 15 2345 6789", "+5491123456789"),
         ("Someone@Example.COM", "someone@example.com"),
         ("someone@bücher.example.com", "someone@xn--bcher-kva.example.com"),
         ("first.last+tag@mail.example.co", "first.last+tag@mail.example.co"),
@@ -47,6 +48,7 @@ def test_one_address_has_one_form(text: str, normalised: str) -> None:
         ("+15550123", "lacks its area code"),
         ("+121255501234", "too long"),
         ("+999123456", "no country"),
+        ("+6100000000", "national prefixes"),
         ("+1212555012A", "digits"),
         ("+1-800-FLOWERS", "digits"),
         ("+12125550123;ext=5", "digits"),
@@ -150,6 +152,8 @@ def test_a_number_tells_its_country(
         # The number data says Noronha alone, where two million people of Recife live.
         ("+5581987654321", {"America/Recife", "America/Noronha"}),
         ("+79000000000", set()),
+        # Possible, but in no range that the number data knows.
+        ("+61100000000", set()),
         # The number data says Bucharest, Canary and London; each of these has one clock.
         ("+37250000000", {"Europe/Tallinn"}),
         ("+212600000000", {"Africa/Casablanca"}),
@@ -178,10 +182,11 @@ def test_three_territories_under_one_area_code_keep_all_their_zones() -> None:
         ("news@mail.example.com", "JP", SenderForm.EMAIL, ""),
         ("28849", "US", SenderForm.SHORT_CODE, "28849"),
         ("244", "EG", SenderForm.SHORT_CODE, "244"),
-        # Vienna has landlines of five digits; a code is more likely.
-        ("26262", "AT", SenderForm.SHORT_CODE, "26262"),
+        # Finland has landlines of five digits; a code is more likely.
+        ("26262", "FI", SenderForm.SHORT_CODE, "26262"),
         ("67345678", "SG", SenderForm.NUMBER, "67345678"),
-        ("99999999", "US", SenderForm.SHORT_CODE, "99999999"),
+        # As long as a number of Singapore, and none.
+        ("12345678", "SG", SenderForm.SHORT_CODE, "12345678"),
         ("12", "US", SenderForm.NUMBER, "12"),
         ("+18885550100", "US", SenderForm.TOLL_FREE, "18885550100"),
         ("8005550100", "CA", SenderForm.TOLL_FREE, "8005550100"),

@@ -25,6 +25,8 @@ from jurisdictions.errors import UnknownCalendarError
         (date(2026, 5, 27), "FR-971", True),
         # A region of another country, or none that exists, is as if it were not known.
         (date(2026, 4, 3), "DE-BY", False),
+        # New Caledonia's day; ES-NC is Navarre.
+        (date(2026, 9, 24), "ES-NC", False),
         (date(2026, 12, 25), "FR-ZZ", True),
     ],
 )

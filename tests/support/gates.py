@@ -1,4 +1,4 @@
-"""Builders for checks: a gate with keys and registers of its own, and messages with good defaults."""
+"""Builders for checks: a gate of its own, and messages with good defaults."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,9 +92,7 @@ class Desk:
         """Load a copy of a register; without rows nobody is listed in it."""
         day = datetime.fromisoformat(as_of).date()
         content = f"address,listed\n{rows}".encode()
-        prepared = self.gate.registries.prepare(
-            self.organisation, registry, day, BytesIO(content)
-        )
+        prepared = self.gate.registries.prepare(self.organisation, registry, day, BytesIO(content))
         self.gate.registries.load(self.connection, prepared, now=self.now)
 
 
