@@ -212,14 +212,14 @@ class Call(Request[Any, Any, Any]):
     @property
     def _reading(self) -> Reading:
         readings = self.exchange.service.readings
-        handler = self.scope["route_handler"]
+        handler = self.route_handler
         reading = readings.get(id(handler))
         if reading is None:
             reading = readings[id(handler)] = Reading(handler)
         return reading
 
     def _renderer(self, shape: Callable[[A], T], status: int | None) -> Callable[[A], Reply]:
-        code = status if status is not None else self.scope["route_handler"].status_code
+        code = status if status is not None else self.route_handler.status_code
         return lambda answer: Reply(code, _ENCODER.encode(shape(answer)))
 
     async def _once(self, render: Callable[[Any], Reply]) -> Once | None:

@@ -23,7 +23,6 @@ from consent.ledger.identifiers import id_of, label_of
 from jurisdictions.addresses import parse_address
 from jurisdictions.places import locate
 from jurisdictions.releases import Release
-from rules.facts import TemplateReference
 
 EXAMPLE_CHECK = {
     "sender": "acme",
@@ -73,7 +72,7 @@ class CheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             topic=message.topic,
             sender_id=message.sender_id,
             text=message.text,
-            template=template and TemplateReference(template.scheme, template.id),
+            template=None if template is None else template.to_reference(),
             automated=message.automated,
             send_at=message.send_at,
             discard_after=message.discard_after,

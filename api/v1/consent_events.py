@@ -1,6 +1,6 @@
 """Consent events, one or a batch. A stop among them is read as leniently as any opt-out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -21,7 +21,7 @@ from api.operations.record_events import (
 )
 from api.operations.record_opt_out import RecordOptOuts
 from api.roles import Role, open_to
-from api.v1.receipts import BatchResponse, ReceiptShape, RefusedShape
+from api.v1.receipts import BatchResponse, ItemShape, ReceiptShape
 from api.v1.shapes import AddressText, Instant, MessageText, SenderName, Topic
 from api.work import Reply
 from consent.events import STOPS, ConsentEvent, Disclosure, Evidence, RecordedKind
@@ -71,6 +71,10 @@ class DisclosureShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: Word | None = None
     text: MessageText | None = None
 
+    def to_disclosure(self) -> Disclosure:
+        """As it is sealed."""
+        return Disclosure(version=self.version, text=self.text)
+
 
 class EvidenceShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the event can be proven. It is sealed, and destroyed when the person is erased."""
@@ -91,7 +95,7 @@ class EvidenceShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             ip=self.ip,
             user_agent=self.user_agent,
             language=self.language,
-            disclosure=shown_to and Disclosure(version=shown_to.version, text=shown_to.text),
+            disclosure=None if shown_to is None else shown_to.to_disclosure(),
         )
 
 
@@ -161,7 +165,7 @@ class _RawBatch(msgspec.Struct, forbid_unknown_fields=True):
 _PEEK = msgspec.json.Decoder(_Peek)
 _RAW_BATCH = msgspec.json.Decoder(_RawBatch)
 _STRICT = msgspec.json.Decoder(ConsentEventRequest)
-_LENIENT = msgspec.json.Decoder(dict[str, Any])
+_LENIENT: msgspec.json.Decoder[Mapping[str, object]] = msgspec.json.Decoder(dict[str, Any])
 _STOP_WORDS = frozenset(kind.value for kind in STOPS)
 
 
@@ -243,8 +247,5 @@ def _render_batch(read: Sequence[Said | ComplianceError], recorded: Sequence[Eve
     """Put the answers of what was recorded between the errors of what could not be read."""
     answers = iter(recorded)
     outcomes = [item if isinstance(item, ComplianceError) else next(answers) for item in read]
-    results = [
-        RefusedShape.of(item) if isinstance(item, ComplianceError) else ReceiptShape.of(item)
-        for item in outcomes
-    ]
+    results = [ItemShape.of(outcome) for outcome in outcomes]
     return Reply(200, msgspec.json.encode(BatchResponse(results)))

@@ -1,5 +1,6 @@
 """Opt-outs from any source. None is refused for its content."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -40,7 +41,7 @@ class OptOutRequest(msgspec.Struct, frozen=True, kw_only=True):
     at: Instant | None = None
 
 
-_LENIENT = msgspec.json.Decoder(dict[str, Any])
+_LENIENT: msgspec.json.Decoder[Mapping[str, object]] = msgspec.json.Decoder(dict[str, Any])
 
 
 @post(

@@ -36,18 +36,26 @@ class ReceiptShape(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class RefusedShape(msgspec.Struct, frozen=True):
-    """An item of a batch that was not recorded, and why."""
+class ItemShape(msgspec.Struct, frozen=True, kw_only=True):
+    """An item of a batch: the fields of its receipt, or ``error``, why it was not recorded."""
 
-    error: Problem
+    id: str | msgspec.UnsetType = msgspec.UNSET
+    log: str | msgspec.UnsetType = msgspec.UNSET
+    index: int | msgspec.UnsetType = msgspec.UNSET
+    leaf_hash: str | msgspec.UnsetType = msgspec.UNSET
+    recorded_at: datetime | msgspec.UnsetType = msgspec.UNSET
+    flags: list[Flag] | msgspec.UnsetType = msgspec.UNSET
+    error: Problem | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
-    def of(cls, error: ComplianceError) -> "RefusedShape":
+    def of(cls, outcome: Recorded | ComplianceError) -> "ItemShape":
         """Render it."""
-        return cls(problem_of(error))
+        if isinstance(outcome, ComplianceError):
+            return cls(error=problem_of(outcome))
+        return cls(**msgspec.structs.asdict(ReceiptShape.of(outcome)))
 
 
 class BatchResponse(msgspec.Struct, frozen=True):
     """Item by item, in the order of the batch: a receipt, or why it was refused."""
 
-    results: list[ReceiptShape | RefusedShape]
+    results: list[ItemShape]

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from datetime import date, datetime
-from typing import IO, Annotated
+from typing import Annotated
 
 import msgspec
 from litestar import get, put
@@ -14,7 +14,8 @@ from api.call import Answer, Call
 from api.operations.list_registries import LoadedRegistry, list_registries
 from api.operations.load_registry import LoadRegistry
 from api.roles import Role, open_to
-from consent.registries.snapshots import Prepared, Registries, Snapshot
+from consent.registries.copies import EVERYTHING
+from consent.registries.snapshots import Registries, Snapshot
 from jurisdictions.releases import Release
 
 FILE_SIZE_MAX = 4 * 1024**3
@@ -93,6 +94,7 @@ class RegistryList(msgspec.Struct, frozen=True):
 async def put_snapshot(
     registry: FromPath[RegistryId],
     as_of: FromPath[date],
+    *,
     request: Call,
     load_registry: NamedDependency[LoadRegistry],
     registries: NamedDependency[Registries],
@@ -107,8 +109,14 @@ async def put_snapshot(
     with tempfile.SpooledTemporaryFile(_IN_MEMORY_MAX) as file:
         async for chunk in request.stream():
             await asyncio.to_thread(file.write, chunk)
+        file.seek(0)
         prepared = await asyncio.to_thread(
-            _prepare, registries, organisation, registry, as_of, file, covers
+            registries.prepare,
+            organisation,
+            registry,
+            as_of,
+            file,
+            covers=tuple(covers or (EVERYTHING,)),
         )
     try:
         return await request.write(load_registry, prepared, shape=SnapshotResponse.of)
@@ -130,18 +138,3 @@ async def get_registries(request: Call, release: NamedDependency[Release]) -> An
         lambda connection, _: list_registries(connection, organisation, release=release),
         shape=lambda found: RegistryList([RegistryShape.of(loaded) for loaded in found]),
     )
-
-
-def _prepare(
-    registries: Registries,
-    organisation: str,
-    registry: str,
-    as_of: date,
-    file: "tempfile.SpooledTemporaryFile[bytes]",
-    covers: list[str] | None,
-) -> Prepared:
-    file.seek(0)
-    source: IO[bytes] = file  # type: ignore[assignment]
-    if covers is None:
-        return registries.prepare(organisation, registry, as_of, source)
-    return registries.prepare(organisation, registry, as_of, source, covers=covers)

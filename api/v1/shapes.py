@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from rules.facts import TemplateReference
 from rules.vocabulary import Channel, Purpose, RecipientKind
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339 with an offset.")]
@@ -29,6 +30,10 @@ class TemplateShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     scheme: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+
+    def to_reference(self) -> TemplateReference:
+        """As rules look at it."""
+        return TemplateReference(scheme=self.scheme, id=self.id)
 
 
 class RecipientShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -66,9 +66,12 @@ async def running_service(
     chosen = Settings(data=folder, database_url=database_url, **settings)
     with open_components(chosen, clock=clock, log_stream=log) as components:
         doors = create_app(components, routes=routes)
-        async with lifespan_of(doors), _client(doors.network) as client:
-            async with _client(doors.operator) as operator:
-                yield TestService(components, doors, client, operator, clock, log)
+        async with (
+            lifespan_of(doors),
+            _client(doors.network) as client,
+            _client(doors.operator) as operator,
+        ):
+            yield TestService(components, doors, client, operator, clock, log)
 
 
 @asynccontextmanager

@@ -8,8 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support.consents import ANN, an_event
-from tests.support.gates import Desk
-from tests.support.gates import desk as a_desk
+from tests.support.gates import Desk, desk as a_desk
 
 
 @pytest.fixture
