@@ -24,20 +24,40 @@ from api.database import migrate, reading_engine, writing_engine
 from api.exchange import Service
 from api.front import Front
 from api.idempotency import KeptAnswers
+from api.openapi import SchemaDocument, openapi_config
+from api.operations.check_messages import CheckMessages, Gate
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
+from api.operations.load_registry import LoadRegistry
+from api.operations.put_sender import PutSenders
+from api.operations.record_events import RecordEvents
+from api.operations.report_sending import ReportSending
 from api.problems import answer_problem
-from api.openapi import SchemaDocument, openapi_config
 from api.reader import Reader
 from api.roles import Guard
 from api.settings import Settings
 from api.telemetry import Telemetry
-from api.v1 import health, keys, organisations
+from api.v1 import (
+    checks,
+    consent_events,
+    health,
+    keys,
+    opt_outs,
+    organisations,
+    permits,
+    registries,
+    senders,
+    subjects,
+)
+from api.v1.consent_events import EventWorks
 from api.v1.health import Readiness
 from api.writer import Writer
+from audit.permits import PermitSigner
 from consent.keys.key_ring import KeyRing
 from consent.ledger import log
 from consent.ledger.leaf import Log
+from consent.registries.snapshots import Registries
+from jurisdictions.releases import Release, bundled_release
 
 LOCKED_LOGS = (Log.CONSENT, Log.DECISIONS)
 """Locked at the start of every turn; whoever appends to another log locks it after these."""
@@ -52,6 +72,20 @@ ROUTES: tuple[Any, ...] = (
     keys.post_key_revocation,
     organisations.post_organisation,
     organisations.get_organisations,
+    senders.put_sender,
+    senders.get_senders,
+    senders.get_sender,
+    consent_events.post_consent_events,
+    opt_outs.post_opt_out,
+    subjects.post_lookup,
+    checks.post_check,
+    checks.get_check,
+    checks.post_sent,
+    checks.post_not_sent,
+    permits.post_verification,
+    permits.get_permit_keys,
+    registries.put_snapshot,
+    registries.get_registries,
 )
 
 
@@ -62,7 +96,8 @@ class Components:
     settings: Settings
     service: Service
     keys: KeyRing
-    release: str | None
+    registries: Registries
+    release: Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +111,11 @@ class Doors:
 
 @contextmanager
 def open_components(
-    settings: Settings, *, clock: Clock | None = None, log_stream: TextIO | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    release: Release | None = None,
+    log_stream: TextIO | None = None,
 ) -> Iterator[Components]:
     """Open folder, database and keys, and close them at the end.
 
@@ -119,7 +158,15 @@ def open_components(
             writer=writer,
             callers=Callers(reader, clock),
         )
-        yield Components(settings=settings, service=service, keys=key_ring, release=None)
+        copies = Registries(folder.registries, key_ring)
+        reader.run_here(copies.refresh)
+        yield Components(
+            settings=settings,
+            service=service,
+            keys=key_ring,
+            registries=copies,
+            release=release or bundled_release(),
+        )
 
 
 def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
@@ -132,12 +179,28 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
     """Put the application together. ``routes`` are all of ours; a test may add one."""
     service = components.service
     document = SchemaDocument(lambda: _litestar(service, routes, made, describes_itself=True))
+    key_ring, release = components.keys, components.release
+    recording = RecordEvents(key_ring, release=release.digest)
+    gate = Gate(
+        release=release,
+        keys=key_ring,
+        registries=components.registries,
+        permits=PermitSigner(*key_ring.permit_key()),
+    )
     made = {
-        "readiness": Readiness(keys_ready=True, release=components.release),
+        "check_messages": CheckMessages(gate),
         "document": document,
+        "event_works": EventWorks(recording),
+        "found_organisation": FoundOrganisation(key_ring),
         "issue_keys": IssueKeys(),
+        "key_ring": key_ring,
+        "load_registry": LoadRegistry(components.registries),
+        "put_senders": PutSenders(),
+        "readiness": Readiness(release=release.id),
+        "registries": components.registries,
+        "release": release,
+        "report_sending": ReportSending(key_ring, release=release.digest),
         "revoke_keys": RevokeKeys(),
-        "found_organisation": FoundOrganisation(components.keys),
     }
     app = _litestar(service, routes, made, describes_itself=False)
     return Doors(Front(app, service), Front(app, service, operator=True), app)

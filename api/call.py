@@ -53,9 +53,7 @@ class Answer(Response[T]):
         headers = [*_ANSWER_HEADERS, (b"content-length", b"%d" % len(body))]
         if self.extra:
             headers += [(name.encode(), value.encode()) for name, value in self.extra.items()]
-        await send(
-            {"type": "http.response.start", "status": self.reply.status, "headers": headers}
-        )
+        await send({"type": "http.response.start", "status": self.reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
@@ -214,14 +212,14 @@ class Call(Request[Any, Any, Any]):
     @property
     def _reading(self) -> Reading:
         readings = self.exchange.service.readings
-        handler = self.scope["route_handler"]
+        handler = self.route_handler
         reading = readings.get(id(handler))
         if reading is None:
             reading = readings[id(handler)] = Reading(handler)
         return reading
 
     def _renderer(self, shape: Callable[[A], T], status: int | None) -> Callable[[A], Reply]:
-        code = status if status is not None else self.scope["route_handler"].status_code
+        code = status if status is not None else self.route_handler.status_code
         return lambda answer: Reply(code, _ENCODER.encode(shape(answer)))
 
     async def _once(self, render: Callable[[Any], Reply]) -> Once | None:
@@ -234,6 +232,11 @@ class Call(Request[Any, Any, Any]):
             )
         what = f"{self.scope['method']} {self.scope['path']}\n".encode()
         return Once(key.decode(), hashlib.sha256(what + await self.body()).digest(), render)
+
+
+def unchanged(answer: T) -> T:
+    """The shape of an answer that has it already."""
+    return answer
 
 
 def _too_large(size_max: int) -> BodyTooLargeError:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from api.errors import DataFolderError
 
-
 SOCKET_PATH_LENGTH_MAX = 100
 """Of the 104 or 108 bytes that systems give to the path of a socket."""
 

@@ -48,7 +48,7 @@ def explain(text: str, shape: Any) -> tuple[str, str]:
         if _PLAIN_NAME.match(name):
             return _pointer((*steps, name)), "there is no such field here"
         return _pointer(steps), "a field here is not known"
-    if said.startswith("Invalid enum value") or said.startswith("Invalid value"):
+    if said.startswith(("Invalid enum value", "Invalid value")):
         return _pointer(steps), _choices(shape, steps)
     if "timezone" in said or said.startswith("Invalid RFC3339"):
         return _pointer(steps), _TIME

@@ -5,10 +5,10 @@ Pure ASGI and thin, because every check passes here.
 
 import itertools
 import secrets
-from typing import Any
+from typing import Any, cast
 
 import msgspec
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from api.callers import OPERATOR_DOOR
 from api.errors import AddressInUrlError
@@ -34,17 +34,20 @@ class Front:
         self._numbers = itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                await self._app(scope, receive, send)
-            else:
-                await send({"type": "websocket.close", "code": 1008, "reason": ""})
-            return
+        kind: str = scope["type"]
+        if kind == "http":
+            await self._serve(cast("HTTPScope", scope), receive, send)
+        elif kind == "lifespan":
+            await self._app(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+
+    async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         clock = self._service.clock
         began = clock.monotonic()
         request_id = f"{self._prefix}-{next(self._numbers):x}"
         exchange = Exchange(request_id, self._service)
-        state: dict[str, Any] = scope  # type: ignore[assignment]
+        state = cast("dict[str, Any]", scope)
         state[PLACE] = exchange
         if self._operator:
             state[OPERATOR_DOOR] = True
@@ -82,8 +85,8 @@ class Front:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 
 
-def _has_address(scope: Any) -> bool:
-    path: str = scope["path"]
+def _has_address(scope: HTTPScope) -> bool:
+    path = scope["path"]
     return not path.startswith(INBOUND) and url_carries_address(path, scope["query_string"])
 
 

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document at ``/schema``: what Litestar derives, and what it cannot know."""
 
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from api.roles import access_of
 EXAMPLE_REQUEST = "example_request"
 EXAMPLE_ANSWER = "example_answer"
 BODY_SHAPES = "body_shapes"
+ANSWER_SHAPES = "answer_shapes"
 
 _JSON = "application/json"
 _PROBLEM = {
@@ -77,6 +79,11 @@ def body_shapes(*shapes: type[msgspec.Struct]) -> dict[str, Any]:
     return {BODY_SHAPES: shapes}
 
 
+def answer_shapes(shapes: Mapping[int, type[msgspec.Struct]]) -> dict[str, Any]:
+    """``opt`` of a route that has further answers than its own, by status."""
+    return {ANSWER_SHAPES: shapes}
+
+
 class SchemaDocument:
     """The document, worked out when it is first asked for."""
 
@@ -101,6 +108,12 @@ def schema_of(app: Litestar) -> dict[str, Any]:
         operation = schema["paths"][path][method]
         if shapes := handler.opt.get(BODY_SHAPES):
             operation["requestBody"] = _body_of(shapes, components["schemas"])
+        for status, shape in handler.opt.get(ANSWER_SHAPES, {}).items():
+            answer = _body_of((shape,), components["schemas"])
+            operation["responses"][str(status)] = {
+                "description": inspect.cleandoc(shape.__doc__ or ""),
+                "content": answer["content"],
+            }
         _complete(operation, method, handler)
     return schema  # type: ignore[no-any-return]
 
@@ -114,9 +127,7 @@ def described_routes(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler
                     yield route.path_format, method.lower(), handler
 
 
-def _body_of(
-    shapes: Sequence[type[msgspec.Struct]], components: dict[str, Any]
-) -> dict[str, Any]:
+def _body_of(shapes: Sequence[type[msgspec.Struct]], components: dict[str, Any]) -> dict[str, Any]:
     references, found = msgspec.json.schema_components(
         shapes, ref_template="#/components/schemas/{name}"
     )

@@ -19,34 +19,68 @@ STATUS_OF: dict[str, tuple[int, str]] = {
     # What a caller can put right.
     "invalid_request": (400, "The request does not fit its shape"),
     "address_in_url": (400, "An address stands in the URL"),
+    "event_in_future": (400, "Nobody can have said this tomorrow"),
+    "event_refused": (400, "The event cannot stand on record as it was sent"),
+    "invalid_address": (400, "No address can be written so"),
+    "no_address": (400, "Whose opt-out it is does not show"),
+    "registry_file_error": (400, "The register's file cannot be read whole"),
+    "regulation_file_error": (400, "The regulation file breaks its format"),
+    "scenario_file_error": (400, "The scenario file breaks its format"),
     "unknown_region": (400, "No such region"),
     "unknown_time_zone": (400, "No such time zone"),
+    "yaml_file_error": (400, "The file cannot be read"),
     "unauthenticated": (401, "No valid key"),
     "forbidden": (403, "Not for this role"),
+    "malformed_id": (404, "Not an id of ours"),
     "not_found": (404, "Not found"),
+    "unknown_decision": (404, "No such check"),
     "unknown_sender": (404, "No such sender"),
+    "unknown_subject": (404, "No such person"),
     "method_not_allowed": (405, "Not by this method"),
+    "already_reported": (409, "Something else was reported before"),
     "conflict": (409, "In conflict with what is on record"),
-    "idempotency_mismatch": (409, "The idempotency key was used for another request"),
+    "decision_sealed": (409, "The decision does not open any more"),
     "decision_superseded": (409, "The earlier answer no longer holds"),
+    "idempotency_mismatch": (409, "The idempotency key was used for another request"),
+    "not_allowed": (409, "The message was not allowed"),
+    "registry_conflict": (409, "Another copy of that date is on record"),
     "body_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "Not a media type that is read here"),
     "import_throttled": (429, "Imports give way for now"),
-    # What only passes.
-    "unavailable": (503, "Not available now"),
+    # What is wrong here.
+    "compliance_error": (500, "Something broke here"),
+    "internal_error": (500, "Something broke here"),
+    "leaf_too_large": (500, "An entry does not fit its log"),
+    "settings_error": (500, "A setting cannot be read"),
+    "unknown_calendar": (500, "A rule names a calendar that is not there"),
+    # What must not be answered now: nothing was decided, nothing was recorded.
+    "broken_seal": (503, "What is on record does not open"),
+    "check_failed": (503, "The check could not be made"),
+    "damaged_log": (503, "The log is damaged"),
+    "data_folder_error": (503, "The data folder cannot be used"),
+    "head_moved": (503, "The log was taken over"),
+    "key_store_error": (503, "The keys cannot be used"),
+    "not_ready": (503, "Not ready"),
+    "outcome_unknown": (503, "It is not known whether this was recorded"),
     "overloaded": (503, "Too much is waiting"),
+    "registry_unreadable": (503, "The copy of a register cannot be read"),
+    "schema_error": (503, "The database is at another schema"),
+    "standing_unreadable": (503, "What is on record of this person cannot be trusted"),
     "stopping": (503, "The service is stopping"),
     "store_unavailable": (503, "The database does not answer"),
-    "outcome_unknown": (503, "It is not known whether this was recorded"),
-    "check_failed": (503, "The check could not be made"),
-    "not_ready": (503, "Not ready"),
-    # What is wrong here.
-    "internal_error": (500, "Something broke here"),
-    "compliance_error": (500, "Something broke here"),
-    "settings_error": (500, "A setting cannot be read"),
-    "data_folder_error": (503, "The data folder cannot be used"),
-    "schema_error": (503, "The database is at another schema"),
+    "unavailable": (503, "Not available now"),
+    "unknown_key": (503, "A key is not there"),
+    "unknown_log": (503, "A log is not there"),
 }
+
+_POINTERS = {
+    "unknown_region": "/recipient/region",
+    "unknown_time_zone": "/recipient/time_zone",
+    "invalid_address": "/address",
+    "no_address": "/address",
+    "event_in_future": "/at",
+}
+"""Where in a body stands what an error is about, for errors that do not say it themselves."""
 
 _CODE_OF_STATUS: dict[int, tuple[str, str]] = {
     400: ("invalid_request", "the request cannot be read"),
@@ -137,9 +171,10 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 def _fields_of(error: ComplianceError) -> list[FieldProblem]:
-    if not isinstance(error, InvalidRequestError):
-        return []
-    return [FieldProblem(pointer, without_addresses(text)) for pointer, text in error.errors]
+    if isinstance(error, InvalidRequestError):
+        return [FieldProblem(pointer, without_addresses(text)) for pointer, text in error.errors]
+    pointer = _POINTERS.get(error.code)
+    return [] if pointer is None else [FieldProblem(pointer, without_addresses(error.detail))]
 
 
 def _parameters_of(error: Exception) -> list[FieldProblem]:

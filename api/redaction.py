@@ -8,7 +8,10 @@ from urllib.parse import unquote_plus
 
 # At least nine digits without a plus, or six with one, in any of the usual spellings. Dates,
 # offsets, indexes and the longer ids of templates are not meant, and do not match.
-_NUMBER = r"(?<![\w.])(?!\d{4}-\d\d-\d\d\b)(?:\+\d(?:[ ().-]{0,2}\d){5,14}|\(?\d(?:[ ().-]{0,2}\d){8,14})(?![\w])"
+_NUMBER = (
+    r"(?<![\w.])(?!\d{4}-\d\d-\d\d\b)"
+    r"(?:\+\d(?:[ ().-]{0,2}\d){5,14}|\(?\d(?:[ ().-]{0,2}\d){8,14})(?![\w])"
+)
 _EMAIL = r"[^\s@/?&=<>\"'`:,;]+@[^\s@/?&=<>\"'`:,;]+"
 _ADDRESS = re.compile(f"{_NUMBER}|{_EMAIL}")
 _REMOVED = "[removed]"

@@ -6,17 +6,16 @@ that says nothing is refused: forgetting closes, it does not open.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import QueryParameter
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from api.errors import ForbiddenError, InvalidRequestError, UnauthenticatedError
 from api.exchange import exchange_of
-
 
 NO_ORGANISATION = ""
 """Where the operator stands who named none: enough to found one, and nothing else."""
@@ -119,14 +118,12 @@ class Guard:
         self._access: dict[int, Access] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler = scope["route_handler"]
+        handler, request = scope["route_handler"], cast("HTTPScope", scope)
         access = self._access.get(id(handler))
         if access is None:
             access = self._access[id(handler)] = access_of(handler)
-        if scope["method"] == "OPTIONS":  # Litestar adds these by itself; nobody needs them.
+        if request["method"] == "OPTIONS":  # Litestar adds these by itself; nobody needs them.
             raise MethodNotAllowedException
-        if scope["query_string"]:
-            access.refuse_unknown_parameters(scope["query_string"])
         if not access.public:
             exchange = exchange_of(scope)
             caller = await exchange.service.callers.identify(scope)
@@ -135,4 +132,6 @@ class Guard:
             if not access.admits(caller):
                 raise ForbiddenError("this key's roles do not include this")
             exchange.caller = caller
+        if scope["query_string"]:
+            access.refuse_unknown_parameters(scope["query_string"])
         await self._app(scope, receive, send)

@@ -115,7 +115,7 @@ class _CommandSocket:
         finally:
             os.umask(mask)
         return await asyncio.get_running_loop().create_unix_server(
-            lambda: self._config.http_protocol_class(  # type: ignore[call-arg, return-value]
+            lambda: self._config.http_protocol_class(  # type: ignore[call-arg]
                 config=self._config, server_state=server_state, app_state={}
             ),
             sock=listener,

@@ -265,7 +265,9 @@ class Writer:
         now = self._clock.now()
         try:
             connection = self._begin()
-            self._lock_heads(connection, sorted({item.organisation for item in items if item.organisation}))
+            self._lock_heads(
+                connection, sorted({item.organisation for item in items if item.organisation})
+            )
             fresh, put_back = self._answer_again(connection, items, now)
             for group in _by_work(fresh):
                 self._run_group(connection, group, now)
@@ -352,10 +354,10 @@ class Writer:
         assert len(outcomes) == len(group), "a work gives as many answers as it got requests"
         kept: list[tuple[str, Once, Reply]] = []
         for item, outcome in zip(group, outcomes, strict=True):
-            if item.once is not None and not isinstance(outcome, ComplianceError):
-                outcome = item.once.render(outcome)
-                kept.append((item.organisation, item.once, outcome))
             item.outcome = outcome
+            if item.once is not None and not isinstance(outcome, ComplianceError):
+                item.outcome = item.once.render(outcome)
+                kept.append((item.organisation, item.once, item.outcome))
         if kept:
             self._answers.keep_many(connection, kept, now=now)
 

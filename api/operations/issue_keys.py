@@ -4,8 +4,9 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from api.callers import hash_of, new_token, visible_prefix
 from api.errors import NotFoundError
@@ -138,7 +139,7 @@ def list_keys(
 ) -> list[IssuedKey]:
     """The organisation's keys in order of id past ``after``, the revoked ones too."""
     rows = connection.execute(_PAGE, {"organisation": organisation, "after": after, "count": limit})
-    return [_key_of(*row) for row in rows]
+    return [_key_of(row) for row in rows]
 
 
 def _revoke(
@@ -151,7 +152,7 @@ def _revoke(
     row = connection.execute(
         _ONE, {"organisation": request.organisation, "id": request.key}
     ).first()
-    return NotFoundError("there is no such key") if row is None else _key_of(*row)
+    return NotFoundError("there is no such key") if row is None else _key_of(row)
 
 
 def _person_of(connection: Connection, request: KeyRequest, now: datetime) -> str:
@@ -173,16 +174,11 @@ def _person_of(connection: Connection, request: KeyRequest, now: datetime) -> st
     return new
 
 
-def _key_of(
-    id_: str,
-    name: str,
-    roles: str,
-    prefix: str,
-    recorded_at: datetime,
-    revoked_at: datetime | None,
-) -> IssuedKey:
-    words = (Role(word) for word in roles.split())
-    return IssuedKey(id_, name, _in_order(words), prefix, recorded_at, revoked_at)
+def _key_of(row: Row[*tuple[Any, ...]]) -> IssuedKey:
+    words = (Role(word) for word in row.roles.split())
+    return IssuedKey(
+        row.id, row.name, _in_order(words), row.prefix, row.recorded_at, row.revoked_at
+    )
 
 
 def _in_order(roles: Iterable[Role]) -> tuple[Role, ...]:

@@ -21,12 +21,15 @@ from rules.vocabulary import Channel, Purpose
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownPermit:
-    """A permit, and the message that somebody is about to send by it."""
+    """A permit, and the message that somebody is about to send by it.
+
+    ``sender`` None: in the name of whichever sender the permit is for.
+    """
 
     organisation: str
     permit: str
     address: Address
-    sender: str
+    sender: str | None
     channel: Channel
     purpose: Purpose
     sender_id: str | None = None
@@ -56,7 +59,7 @@ def verify_permit(
         claims,
         Permitted(
             organisation=shown.organisation,
-            sender=shown.sender,
+            sender=claims.sender if shown.sender is None else shown.sender,
             recipient=shown.address.normalised,
             channel=shown.channel.value,
             purpose=shown.purpose.value,

@@ -1,6 +1,6 @@
 """Consent events, one or a batch. A stop among them is read as leniently as any opt-out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -11,20 +11,22 @@ from litestar.di import NamedDependency
 from api.call import BODY_SIZE_MAX, Answer, Call
 from api.decoding import decode
 from api.errors import BodyTooLargeError, InvalidRequestError
-from api.openapi import body_shapes, shown
+from api.openapi import answer_shapes, body_shapes, shown
 from api.operations.record_events import (
+    EventAnswer,
     EventBatch,
-    EventOf,
-    RecordedEvent,
+    RecordEvent,
     RecordEvents,
-    prepare,
+    Said,
 )
+from api.operations.record_opt_out import RecordOptOuts
 from api.roles import Role, open_to
-from api.v1.receipts import BatchResponse, ReceiptShape, RefusedShape
+from api.v1.receipts import BatchResponse, ItemShape, ReceiptShape
 from api.v1.shapes import AddressText, Instant, MessageText, SenderName, Topic
 from api.work import Reply
 from consent.events import STOPS, ConsentEvent, Disclosure, Evidence, RecordedKind
 from consent.opt_outs import read_opt_out
+from jurisdictions.addresses import parse_address
 from rules.errors import ComplianceError
 from rules.vocabulary import LEVEL_OF_WORD, Channel, Purpose, Quality, Via
 
@@ -69,6 +71,10 @@ class DisclosureShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: Word | None = None
     text: MessageText | None = None
 
+    def to_disclosure(self) -> Disclosure:
+        """As it is sealed."""
+        return Disclosure(version=self.version, text=self.text)
+
 
 class EvidenceShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the event can be proven. It is sealed, and destroyed when the person is erased."""
@@ -89,7 +95,7 @@ class EvidenceShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             ip=self.ip,
             user_agent=self.user_agent,
             language=self.language,
-            disclosure=shown_to and Disclosure(version=shown_to.version, text=shown_to.text),
+            disclosure=None if shown_to is None else shown_to.to_disclosure(),
         )
 
 
@@ -159,21 +165,21 @@ class _RawBatch(msgspec.Struct, forbid_unknown_fields=True):
 _PEEK = msgspec.json.Decoder(_Peek)
 _RAW_BATCH = msgspec.json.Decoder(_RawBatch)
 _STRICT = msgspec.json.Decoder(ConsentEventRequest)
-_LENIENT = msgspec.json.Decoder(dict[str, Any])
+_LENIENT: msgspec.json.Decoder[Mapping[str, object]] = msgspec.json.Decoder(dict[str, Any])
 _STOP_WORDS = frozenset(kind.value for kind in STOPS)
 
 
 class EventWorks:
-    """The two works of recording: a stop goes before everything else that waits."""
+    """The works of recording: a stop that comes alone goes before everything else."""
 
-    def __init__(self, events: RecordEvents, opt_outs: RecordEvents) -> None:
-        self.events = events
-        self.opt_outs = opt_outs
+    def __init__(self, batches: RecordEvents) -> None:
+        self.batches = batches
+        self.single = RecordEvent(batches)
+        self.opt_outs = RecordOptOuts(batches)
 
-    def for_items(self, items: Sequence[EventOf | ComplianceError]) -> RecordEvents:
-        """The work for a batch: one stop in it makes all of it urgent."""
-        has_stop = any(isinstance(item, EventOf) and item.event.event in STOPS for item in items)
-        return self.opt_outs if has_stop else self.events
+    def for_one(self, said: Said) -> RecordEvent | RecordOptOuts:
+        """The work for a single event."""
+        return self.opt_outs if said.event.event in STOPS else self.single
 
 
 @post(
@@ -182,7 +188,8 @@ class EventWorks:
     request_max_body_size=BATCH_SIZE_MAX,
     opt=open_to(Role.COLLECTOR)
     | shown(request=EXAMPLE_EVENT)
-    | body_shapes(ConsentEventRequest, ConsentEventBatch),
+    | body_shapes(ConsentEventRequest, ConsentEventBatch)
+    | answer_shapes({200: BatchResponse}),
     operation_id="recordConsentEvents",
     summary="Record one consent event, or a batch",
 )
@@ -195,63 +202,50 @@ async def post_consent_events(
     A stop (`revoke`, `complaint`) is never refused for its content: what cannot be read of it is
     kept, named in `flags`, and narrows nothing.
     """
-    body = await request.json_bytes()
-    now = request.now
-    peeked = decode(body, _PEEK)
-    is_batch = peeked.events is not msgspec.UNSET
-    items: list[EventOf | ComplianceError]
-    if is_batch:
-        items = [_read_or_error(bytes(raw), now) for raw in decode(body, _RAW_BATCH).events]
-    elif len(body) > BODY_SIZE_MAX:
+    body, caller, now = await request.json_bytes(), request.caller, request.now
+    if decode(body, _PEEK).events is not msgspec.UNSET:
+        read = [_read_or_error(bytes(raw), now) for raw in decode(body, _RAW_BATCH).events]
+        good = [item for item in read if isinstance(item, Said)]
+        return await request.write_rendered(
+            event_works.batches,
+            EventBatch(caller.organisation, caller.key, good),
+            render=lambda recorded: _render_batch(read, recorded),
+            weight=max(1, len(good)),
+        )
+    if len(body) > BODY_SIZE_MAX:
         raise BodyTooLargeError(f"one event takes at most {BODY_SIZE_MAX} bytes")
-    else:
-        items = [read_event(body, now)]
-    caller = request.caller
-    prepared = prepare(EventBatch(caller.organisation, caller.key, items), now=now)
-    return await request.write_rendered(
-        event_works.for_items(items),
-        prepared,
-        render=render_batch if is_batch else render_one,
-        weight=len(items),
+    said = read_event(body, now)
+    return await request.write(
+        event_works.for_one(said),
+        EventBatch(caller.organisation, caller.key, [said]),
+        shape=ReceiptShape.of,
     )
 
 
-def read_event(body: bytes, now: datetime) -> EventOf:
-    """Read one event; a stop leniently, everything else strictly."""
-    peeked = decode(body, _PEEK)
-    if not isinstance(peeked.event, str) or peeked.event not in _STOP_WORDS:
-        strict = decode(body, _STRICT)
-        return EventOf(strict.address, strict.to_event(now))
+def read_event(body: bytes, now: datetime) -> Said:
+    """Read one event; a stop leniently where it cannot be read strictly."""
     try:
         strict = decode(body, _STRICT)
     except InvalidRequestError:
-        read = read_opt_out(decode(body, _LENIENT), now=now)
-        event = msgspec.structs.replace(read.event, event=RecordedKind(peeked.event))
-        return EventOf(read.address, event)
-    return EventOf(strict.address, strict.to_event(now))
+        kind = decode(body, _PEEK).event
+        if not isinstance(kind, str) or kind not in _STOP_WORDS:
+            raise
+        stop = read_opt_out(decode(body, _LENIENT), now=now)
+        event = msgspec.structs.replace(stop.event, event=RecordedKind(kind))
+        return Said(parse_address(stop.address), event)
+    return Said(parse_address(strict.address), strict.to_event(now))
 
 
-def render_one(recorded: Sequence[RecordedEvent | ComplianceError]) -> Reply:
-    """The receipt of a single event."""
-    [only] = recorded
-    if isinstance(only, ComplianceError):
-        raise only
-    return Reply(201, msgspec.json.encode(ReceiptShape.of(only)))
-
-
-def render_batch(recorded: Sequence[RecordedEvent | ComplianceError]) -> Reply:
-    """Item by item, a receipt or an error."""
-    results = [
-        RefusedShape.of(item) if isinstance(item, ComplianceError) else ReceiptShape.of(item)
-        for item in recorded
-    ]
-    return Reply(200, msgspec.json.encode(BatchResponse(results)))
-
-
-def _read_or_error(raw: bytes, now: datetime) -> EventOf | ComplianceError:
+def _read_or_error(raw: bytes, now: datetime) -> Said | ComplianceError:
     try:
         return read_event(raw, now)
     except ComplianceError as error:
         return error
 
 
+def _render_batch(read: Sequence[Said | ComplianceError], recorded: Sequence[EventAnswer]) -> Reply:
+    """Put the answers of what was recorded between the errors of what could not be read."""
+    answers = iter(recorded)
+    outcomes = [item if isinstance(item, ComplianceError) else next(answers) for item in read]
+    results = [ItemShape.of(outcome) for outcome in outcomes]
+    return Reply(200, msgspec.json.encode(BatchResponse(results)))

@@ -1,5 +1,7 @@
 """Whether the service runs, whether it can answer, what it counts, and what it offers."""
 
+from dataclasses import dataclass
+
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
@@ -27,12 +29,11 @@ class Ready(msgspec.Struct, frozen=True):
     release: str
 
 
+@dataclass(frozen=True, slots=True)
 class Readiness:
-    """Knows what an answer needs, beside the database and the writer."""
+    """What was opened at the start; without it the application was not put together."""
 
-    def __init__(self, *, keys_ready: bool, release: str | None) -> None:
-        self.keys_ready = keys_ready
-        self.release = release
+    release: str
 
 
 _LIVE = Reply(200, msgspec.json.encode(Live()))
@@ -52,16 +53,12 @@ async def get_ready(request: Call, readiness: NamedDependency[Readiness]) -> Ans
         database = await service.reader.run(is_alive)
     except StoreUnavailableError:
         database = False
-    found = {
-        "database": database,
-        "keys": readiness.keys_ready,
-        "writer": service.writer.is_alive,
-        "release": readiness.release is not None,
-    }
-    missing = [name for name, is_there in found.items() if not is_there]
-    if missing or readiness.release is None:
+    writer = service.writer.is_alive
+    missing = [name for name, there in (("database", database), ("writer", writer)) if not there]
+    if missing:
         raise NotReadyError(f"not ready: {', '.join(missing)}")
-    return Answer(Reply(200, msgspec.json.encode(Ready(True, True, True, readiness.release))))
+    ready = Ready(database=True, keys=True, writer=True, release=readiness.release)
+    return Answer(Reply(200, msgspec.json.encode(ready)))
 
 
 @get(

@@ -44,9 +44,7 @@ class KeyShape(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, key: IssuedKey) -> "KeyShape":
         """As the list shows it."""
-        return cls(
-            key.id, key.person, list(key.roles), key.prefix, key.recorded_at, key.revoked_at
-        )
+        return cls(key.id, key.person, list(key.roles), key.prefix, key.recorded_at, key.revoked_at)
 
 
 class IssuedKeyShape(msgspec.Struct, frozen=True):

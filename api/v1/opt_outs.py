@@ -1,5 +1,6 @@
 """Opt-outs from any source. None is refused for its content."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,12 +10,13 @@ from litestar.di import NamedDependency
 from api.call import Answer, Call
 from api.decoding import decode
 from api.openapi import body_shapes, shown
-from api.operations.record_events import EventBatch, EventOf, prepare
+from api.operations.record_events import EventBatch, Said
 from api.roles import Role, open_to
-from api.v1.consent_events import EventWorks, Word, render_one
+from api.v1.consent_events import EventWorks, Word
 from api.v1.receipts import ReceiptShape
 from api.v1.shapes import AddressText, Instant, MessageText, SenderName
 from consent.opt_outs import read_opt_out
+from jurisdictions.addresses import parse_address
 from rules.vocabulary import Channel, Purpose, Via
 
 EXAMPLE_OPT_OUT = {
@@ -39,7 +41,7 @@ class OptOutRequest(msgspec.Struct, frozen=True, kw_only=True):
     at: Instant | None = None
 
 
-_LENIENT = msgspec.json.Decoder(dict[str, Any])
+_LENIENT: msgspec.json.Decoder[Mapping[str, object]] = msgspec.json.Decoder(dict[str, Any])
 
 
 @post(
@@ -58,6 +60,9 @@ async def post_opt_out(
     """
     caller, now = request.caller, request.now
     read = read_opt_out(decode(await request.json_bytes(), _LENIENT), now=now)
-    items = [EventOf(read.address, read.event)]
-    prepared = prepare(EventBatch(caller.organisation, caller.key, items), now=now)
-    return await request.write_rendered(event_works.opt_outs, prepared, render=render_one)
+    said = Said(parse_address(read.address), read.event)
+    return await request.write(
+        event_works.opt_outs,
+        EventBatch(caller.organisation, caller.key, [said]),
+        shape=ReceiptShape.of,
+    )

@@ -1,6 +1,5 @@
 """Permits: the signed proof of an allow, and the keys that verify it."""
 
-import base64
 from typing import Annotated
 
 import msgspec
@@ -8,12 +7,14 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from api.call import Answer, Call
-from api.operations.verify_permit import PermitInput, PermitVerdict, VerifyPermit
+from api.call import Answer, Call, unchanged
+from api.operations.verify_permit import PermitAnswer, ShownPermit, verify_permit
 from api.roles import Role, open_to, public
-from api.v1.shapes import MessageShape, RecipientShape
+from api.v1.shapes import MessageShape, RecipientShape, SenderName
 from api.work import Reply
+from audit.permits import PermitVerifier, key_set
 from consent.keys.key_ring import KeyRing
+from jurisdictions.addresses import parse_address
 
 
 class VerifyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,29 +23,18 @@ class VerifyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     permit: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)]
     recipient: RecipientShape
     message: MessageShape
-
-
-class VerifyResponse(msgspec.Struct, frozen=True):
-    """Whether the message may go under the permit; if not, why, in a word of ours."""
-
-    valid: bool
-    why: str | None
-
-    @classmethod
-    def of(cls, verdict: PermitVerdict) -> "VerifyResponse":
-        """Render it."""
-        return cls(verdict.valid, verdict.why)
+    sender: SenderName | None = None
 
 
 class KeyShape(msgspec.Struct, frozen=True):
     """A public key (RFC 8037)."""
 
-    kid: str
+    kty: str
+    crv: str
     x: str
-    kty: str = "OKP"
-    crv: str = "Ed25519"
-    use: str = "sig"
-    alg: str = "EdDSA"
+    kid: str
+    use: str
+    alg: str
 
 
 class KeySet(msgspec.Struct, frozen=True):
@@ -61,21 +51,27 @@ class KeySet(msgspec.Struct, frozen=True):
     summary="Is this permit good for this message, now?",
 )
 async def post_verification(
-    data: JSONBody[VerifyRequest], request: Call, verify_permit: NamedDependency[VerifyPermit]
-) -> Answer[VerifyResponse]:
+    data: JSONBody[VerifyRequest],
+    request: Call,
+    key_ring: NamedDependency[KeyRing],
+) -> Answer[PermitAnswer]:
     """It also asks whether a revocation came since."""
-    asked = PermitInput(
+    asked = ShownPermit(
         organisation=request.caller.organisation,
         permit=data.permit,
-        address=data.recipient.address,
+        address=parse_address(data.recipient.address),
+        sender=data.sender,
         channel=data.message.channel,
         purpose=data.message.purpose,
         sender_id=data.message.sender_id,
         text=data.message.text,
     )
+    verifier = PermitVerifier(key_ring.permit_public_keys())
     return await request.read(
-        lambda connection, now: verify_permit.verify(connection, asked, now=now),
-        shape=VerifyResponse.of,
+        lambda connection, now: verify_permit(
+            connection, asked, verifier=verifier, keys=key_ring, now=now
+        ),
+        shape=unchanged,
     )
 
 
@@ -87,11 +83,7 @@ async def post_verification(
 )
 async def get_permit_keys(key_ring: NamedDependency[KeyRing]) -> Answer[KeySet]:
     """Fetch them now and then, and verify permits without us."""
-    keys = [
-        KeyShape(kid, base64.urlsafe_b64encode(key.public_bytes_raw()).decode().rstrip("="))
-        for kid, key in sorted(key_ring.permit_public_keys().items())
-    ]
     return Answer(
-        Reply(200, msgspec.json.encode(KeySet(keys))),
+        Reply(200, msgspec.json.encode(key_set(key_ring.permit_public_keys()))),
         {"cache-control": "public, max-age=300"},
     )

@@ -4,10 +4,11 @@ from datetime import datetime
 
 import msgspec
 
-from api.operations.record_events import RecordedEvent
+from api.operations.record_events import ID_PREFIX
 from api.problems import Problem, problem_of
 from consent.events import Flag
 from consent.ledger.identifiers import label_of
+from consent.recording import Recorded
 from rules.errors import ComplianceError
 
 
@@ -22,11 +23,11 @@ class ReceiptShape(msgspec.Struct, frozen=True, kw_only=True):
     flags: list[Flag]
 
     @classmethod
-    def of(cls, recorded: RecordedEvent) -> "ReceiptShape":
+    def of(cls, recorded: Recorded) -> "ReceiptShape":
         """Render it."""
         receipt = recorded.receipt
         return cls(
-            id=label_of("evt", receipt.event_id),
+            id=label_of(ID_PREFIX, receipt.event_id),
             log=receipt.log.value,
             index=receipt.index,
             leaf_hash=receipt.leaf_hash.hex(),
@@ -35,18 +36,26 @@ class ReceiptShape(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class RefusedShape(msgspec.Struct, frozen=True):
-    """An item of a batch that was not recorded, and why."""
+class ItemShape(msgspec.Struct, frozen=True, kw_only=True):
+    """An item of a batch: the fields of its receipt, or ``error``, why it was not recorded."""
 
-    error: Problem
+    id: str | msgspec.UnsetType = msgspec.UNSET
+    log: str | msgspec.UnsetType = msgspec.UNSET
+    index: int | msgspec.UnsetType = msgspec.UNSET
+    leaf_hash: str | msgspec.UnsetType = msgspec.UNSET
+    recorded_at: datetime | msgspec.UnsetType = msgspec.UNSET
+    flags: list[Flag] | msgspec.UnsetType = msgspec.UNSET
+    error: Problem | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
-    def of(cls, error: ComplianceError) -> "RefusedShape":
+    def of(cls, outcome: Recorded | ComplianceError) -> "ItemShape":
         """Render it."""
-        return cls(problem_of(error))
+        if isinstance(outcome, ComplianceError):
+            return cls(error=problem_of(outcome))
+        return cls(**msgspec.structs.asdict(ReceiptShape.of(outcome)))
 
 
 class BatchResponse(msgspec.Struct, frozen=True):
     """Item by item, in the order of the batch: a receipt, or why it was refused."""
 
-    results: list[ReceiptShape | RefusedShape]
+    results: list[ItemShape]

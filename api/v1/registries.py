@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from datetime import date, datetime
-from typing import IO, Annotated
+from typing import Annotated
 
 import msgspec
 from litestar import get, put
@@ -11,11 +11,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from api.call import Answer, Call
-from api.operations.list_registries import ListRegistries, LoadedRegistry
+from api.operations.list_registries import LoadedRegistry, list_registries
 from api.operations.load_registry import LoadRegistry
-from api.reader import Reader
 from api.roles import Role, open_to
-from consent.registries.snapshots import Prepared, Registries, Snapshot
+from consent.registries.copies import EVERYTHING
+from consent.registries.snapshots import Registries, Snapshot
+from jurisdictions.releases import Release
 
 FILE_SIZE_MAX = 4 * 1024**3
 _IN_MEMORY_MAX = 4 * 1024**2
@@ -93,6 +94,7 @@ class RegistryList(msgspec.Struct, frozen=True):
 async def put_snapshot(
     registry: FromPath[RegistryId],
     as_of: FromPath[date],
+    *,
     request: Call,
     load_registry: NamedDependency[LoadRegistry],
     registries: NamedDependency[Registries],
@@ -107,16 +109,20 @@ async def put_snapshot(
     with tempfile.SpooledTemporaryFile(_IN_MEMORY_MAX) as file:
         async for chunk in request.stream():
             await asyncio.to_thread(file.write, chunk)
+        file.seek(0)
         prepared = await asyncio.to_thread(
-            _prepare, load_registry, organisation, registry, as_of, file, covers
+            registries.prepare,
+            organisation,
+            registry,
+            as_of,
+            file,
+            covers=tuple(covers or (EVERYTHING,)),
         )
     try:
-        answer = await request.write(load_registry, prepared, shape=SnapshotResponse.of)
+        return await request.write(load_registry, prepared, shape=SnapshotResponse.of)
     except Exception:
         prepared.discard()
         raise
-    await _take_in(request.exchange.service.reader, registries)
-    return answer
 
 
 @get(
@@ -125,30 +131,10 @@ async def put_snapshot(
     operation_id="listRegistries",
     summary="The loaded registers",
 )
-async def get_registries(
-    request: Call, list_registries: NamedDependency[ListRegistries]
-) -> Answer[RegistryList]:
+async def get_registries(request: Call, release: NamedDependency[Release]) -> Answer[RegistryList]:
     """Each with its date, its size and the day on which it goes stale."""
     organisation = request.caller.organisation
     return await request.read(
-        lambda connection, _: list_registries.list(connection, organisation),
+        lambda connection, _: list_registries(connection, organisation, release=release),
         shape=lambda found: RegistryList([RegistryShape.of(loaded) for loaded in found]),
     )
-
-
-def _prepare(
-    load_registry: LoadRegistry,
-    organisation: str,
-    registry: str,
-    as_of: date,
-    file: "tempfile.SpooledTemporaryFile[bytes]",
-    covers: list[str] | None,
-) -> Prepared:
-    file.seek(0)
-    source: IO[bytes] = file  # type: ignore[assignment]
-    return load_registry.prepare(organisation, registry, as_of, source, covers)
-
-
-async def _take_in(reader: Reader, registries: Registries) -> None:
-    """A check that starts after the answer must see the new copy."""
-    await reader.run(registries.refresh)

@@ -1,22 +1,17 @@
 """What several resources share of their requests and answers."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
-from consent.ledger.identifiers import id_of
-from consent.ledger.errors import MalformedIdError
-from api.errors import NotFoundError
+from rules.facts import TemplateReference
 from rules.vocabulary import Channel, Purpose, RecipientKind
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339 with an offset.")]
 AddressText = Annotated[
     str,
-    msgspec.Meta(
-        min_length=1, max_length=320, description="An E.164 number or an e-mail address."
-    ),
+    msgspec.Meta(min_length=1, max_length=320, description="An E.164 number or an e-mail address."),
 ]
 SenderName = Annotated[
     str,
@@ -35,6 +30,10 @@ class TemplateShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     scheme: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+
+    def to_reference(self) -> TemplateReference:
+        """As rules look at it."""
+        return TemplateReference(scheme=self.scheme, id=self.id)
 
 
 class RecipientShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,14 +60,3 @@ class MessageShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     automated: bool = True
     send_at: Instant | None = None
     discard_after: Instant | None = None
-
-
-def id_in_path(prefix: str, label: str) -> bytes:
-    """Read an id out of a path; one that is not of our shape is an object that is not there."""
-    try:
-        return id_of(prefix, label)
-    except MalformedIdError:
-        raise NotFoundError("there is no such object") from None
-
-
-Json = Mapping[str, object]

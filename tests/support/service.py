@@ -1,6 +1,5 @@
 """An application on a throw-away data folder, asked without a network."""
 
-import asyncio
 import io
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,8 +10,6 @@ from typing import Any
 import httpx
 
 from api.app import ROUTES, Components, Doors, create_app, open_components
-from api.operations.found_organisation import found_organisation
-from api.operations.issue_keys import KeyRequest, issue_key
 from api.roles import Role
 from api.settings import Settings
 from consent.keys.key_ring import KeyRing
@@ -69,9 +66,12 @@ async def running_service(
     chosen = Settings(data=folder, database_url=database_url, **settings)
     with open_components(chosen, clock=clock, log_stream=log) as components:
         doors = create_app(components, routes=routes)
-        async with lifespan_of(doors), _client(doors.network) as client:
-            async with _client(doors.operator) as operator:
-                yield TestService(components, doors, client, operator, clock, log)
+        async with (
+            lifespan_of(doors),
+            _client(doors.network) as client,
+            _client(doors.operator) as operator,
+        ):
+            yield TestService(components, doors, client, operator, clock, log)
 
 
 @asynccontextmanager
