@@ -8,11 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-<<<<<<< HEAD
 from sqlalchemy import Connection, Row, bindparam, delete, select, union
-=======
-from sqlalchemy import Connection, Row, bindparam, delete, or_, select
->>>>>>> refs/heads/consent
 
 from consent.among import ByMany
 from consent.tables import cap_hold
@@ -37,7 +33,6 @@ class Hold:
     held_until: datetime
 
 
-<<<<<<< HEAD
 _COUNTING = select(cap_hold).where(
     cap_hold.c.organisation == bindparam("organisation"),
     cap_hold.c.held_until > bindparam("now"),
@@ -47,16 +42,6 @@ _OF_PEOPLE = ByMany(
     lambda among: union(
         _COUNTING.where(among(cap_hold.c.subject, "subjects")),
         _COUNTING.where(among(cap_hold.c.blind_index, "blind_indexes")),
-=======
-_OF_PEOPLE = ByMany(
-    lambda among: select(cap_hold).where(
-        cap_hold.c.organisation == bindparam("organisation"),
-        cap_hold.c.held_until > bindparam("now"),
-        or_(
-            among(cap_hold.c.subject, "subjects"),
-            among(cap_hold.c.blind_index, "blind_indexes"),
-        ),
->>>>>>> refs/heads/consent
     )
 )
 _BY_DECISION = ByMany(

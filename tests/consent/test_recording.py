@@ -168,8 +168,6 @@ def test_an_opt_out_reaches_every_equal_spelling(recorder: Recorder) -> None:
     assert recorder.load_one(old).subject == recorder.load_one(new).subject
 
 
-<<<<<<< HEAD
-=======
 def test_the_suppression_holds_a_token_for_every_equal_spelling(recorder: Recorder) -> None:
     old = parse_address("+5215512345678")
     recorder.record_one(old, an_event(REVOKE))
@@ -188,7 +186,6 @@ def test_an_erased_person_gets_no_more_events(recorder: Recorder) -> None:
     assert isinstance(refused, UnknownSubjectError)
 
 
->>>>>>> refs/heads/consent
 def test_an_address_is_one_person_however_often_a_batch_names_it(recorder: Recorder) -> None:
     new, old = parse_address("+525512345678"), parse_address("+5215512345678")
     answers = recorder.record((new, an_event()), (old, an_event()), (new, an_event()))

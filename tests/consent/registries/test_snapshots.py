@@ -215,12 +215,6 @@ def test_the_same_bytes_again_change_nothing_and_others_are_refused(
     assert [file.name for file in folder.iterdir()] == [first.file_name]
 
 
-<<<<<<< HEAD
-def test_a_copy_of_tomorrow_is_refused(desk: Desk, recorder: Recorder, tmp_path: Path) -> None:
-    with pytest.raises(RegistryFileError):
-        desk.load("212,5550123\n", as_of=TODAY + timedelta(days=1))
-    assert list((tmp_path / "registries" / recorder.organisation).iterdir()) == []
-=======
 def test_a_copy_of_a_day_that_has_begun_nowhere_is_refused(
     desk: Desk, recorder: Recorder, tmp_path: Path
 ) -> None:
@@ -242,7 +236,6 @@ def test_a_turn_that_was_rolled_back_is_tried_again(
     registries.load(recorder.connection, prepared, now=NOW)
     registries.refresh(recorder.connection)
     assert desk.listed("+12125550123") is True
->>>>>>> refs/heads/consent
 
 
 @pytest.mark.parametrize("covers", [(), ("1212",), ("+1212", EVERYTHING), ("+",)])
