@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
@@ -111,9 +111,7 @@ class _Stage:
             prepared = self.gate.registries.prepare(
                 founded.id, entry.registry, entry.as_of, BytesIO(row.encode()), covers=[ONLY_ROWS]
             )
-            # On the recipient's calendar the day of the copy may have come before it has in UTC.
-            loaded_at = max(send_at, datetime.combine(entry.as_of, time.max, UTC))
-            self.gate.registries.load(self.connection, prepared, now=loaded_at)
+            self.gate.registries.load(self.connection, prepared, now=send_at)
         check = _check_of(founded.id, address, scenario, self.gate.release)
         (answer,) = CheckMessages(self.gate).run_many(self.connection, [check], now=send_at)
         if isinstance(answer, ComplianceError):

@@ -13,8 +13,8 @@ from joserfc.jwk import KeySet
 from audit.permits import (
     ALGORITHM,
     Claims,
-    Permitted,
     PermitSigner,
+    Permitted,
     PermitVerifier,
     Why,
     key_set,
