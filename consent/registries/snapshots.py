@@ -10,7 +10,7 @@ import re
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import IO, Final
 
@@ -29,6 +29,8 @@ _REGISTRY_ID: Final = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]+)+")
 _ORGANISATION_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 _PREFIX: Final = re.compile(r"\+[1-9][0-9]{0,14}")
 _PIECE: Final = 1 << 20
+_EARLIEST_CLOCK: Final = timedelta(hours=14)
+"""How far ahead of UTC the day begins where it begins first."""
 
 _GENERATIONS = select(
     registry_snapshot.c.organisation, func.max(registry_snapshot.c.generation)
@@ -157,7 +159,7 @@ class Registries:
             raise RegistryConflictError(
                 f"{prepared.registry} has another copy of {prepared.as_of} on record"
             )
-        if prepared.as_of > now.date():
+        if prepared.as_of > (now + _EARLIEST_CLOCK).date():
             prepared.discard()
             raise RegistryFileError("as_of lies in the future")
         newest = max((s for s in known if s.registry == prepared.registry), key=_age, default=None)
@@ -176,7 +178,9 @@ class Registries:
             file_digest=prepared.file_digest,
         )
         # The file is in place before the row can be seen; a rolled-back row leaves it unnamed.
-        prepared.path.rename(self._folder_of(prepared.organisation) / prepared.file_name)
+        # A turn that is tried again finds it in place already.
+        if prepared.path.exists():
+            prepared.path.rename(self._folder_of(prepared.organisation) / prepared.file_name)
         _sync_folder(self._folder_of(prepared.organisation))
         connection.execute(registry_snapshot.insert(), _to_row(prepared.organisation, snapshot))
         return snapshot

@@ -168,6 +168,24 @@ def test_an_opt_out_reaches_every_equal_spelling(recorder: Recorder) -> None:
     assert recorder.load_one(old).subject == recorder.load_one(new).subject
 
 
+def test_the_suppression_holds_a_token_for_every_equal_spelling(recorder: Recorder) -> None:
+    old = parse_address("+5215512345678")
+    recorder.record_one(old, an_event(REVOKE))
+    tokens = recorder.connection.scalars(sa.select(tables.suppression.c.token)).all()
+    assert set(tokens) == {
+        recorder.keys.suppression_token(recorder.organisation, spelling)
+        for spelling in old.spellings
+    }
+    assert len(tokens) == 2
+
+
+def test_an_erased_person_gets_no_more_events(recorder: Recorder) -> None:
+    person = recorder.record_one(ANN, an_event()).subject
+    recorder.connection.execute(subject.update().values(erased_at=NOW))
+    (refused,) = recorder.record((KnownSubject(person), an_event()))
+    assert isinstance(refused, UnknownSubjectError)
+
+
 def test_an_address_is_one_person_however_often_a_batch_names_it(recorder: Recorder) -> None:
     new, old = parse_address("+525512345678"), parse_address("+5215512345678")
     answers = recorder.record((new, an_event()), (old, an_event()), (new, an_event()))

@@ -118,6 +118,19 @@ def test_an_erased_subjects_own_payloads_may_go_and_nothing_else(filled: Engine)
         assert len(contents(connection, "log_entry")) == 256
 
 
+def test_what_lies_under_our_key_stays_even_if_it_is_filed_under_the_erased(filled: Engine) -> None:
+    """The payload of an erasure names the suppressions: they are rebuilt from it."""
+    with filled.begin() as connection:
+        payload = tables.log_payload
+        row = dict(connection.execute(sa.select(payload).limit(1)).mappings().one())
+        (subject,) = connection.execute(sa.select(tables.subject.c.id)).one()
+        ours = {"event_id": b"e" * 16, "subject": subject, "key_kind": "suppression_payload"}
+        connection.execute(sa.insert(payload), row | ours)
+        connection.execute(sa.update(tables.subject).values(erased_at=NOW))
+        with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
+            connection.execute(sa.delete(payload).where(payload.c.event_id == ours["event_id"]))
+
+
 def test_erasing_one_subject_frees_no_other(filled: Engine) -> None:
     with filled.begin() as connection:
         (organisation,) = connection.execute(sa.select(tables.subject.c.organisation)).one()

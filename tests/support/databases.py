@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -23,6 +24,10 @@ from alembic.config import Config
 MIGRATIONS = Path(__file__).parents[2] / "alembic"
 BACKENDS = ("sqlite", "postgresql")
 TEMPLATE = "migrated"
+IMPATIENT: dict[str, dict[str, Any]] = {
+    "sqlite": {"timeout": 0},
+    "postgresql": {"options": "-c lock_timeout=100ms"},
+}
 # Nothing here outlives the run, and what a crash leaves behind is tried elsewhere.
 SERVER_OPTIONS = "-c fsync=off -c full_page_writes=off -c listen_addresses='' -c max_connections=50"
 
@@ -40,9 +45,13 @@ def migrate(url: str, revision: str = "head") -> None:
     command.upgrade(migration_config(url), revision)
 
 
-def open_engine(url: str) -> sa.Engine:
-    """An engine as the writer's: on SQLite a transaction takes the write lock as it begins."""
-    engine = sa.create_engine(url)
+def open_engine(url: str, *, patient: bool = True) -> sa.Engine:
+    """An engine as the writer's: on SQLite a transaction takes the write lock as it begins.
+
+    One that is not patient gives up at a lock, so that a test sees it without waiting.
+    """
+    backend = sa.make_url(url).get_backend_name()
+    engine = sa.create_engine(url, connect_args={} if patient else IMPATIENT[backend])
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_immediate)

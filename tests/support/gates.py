@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,67 @@ from api.operations.check_messages import Check, CheckMessages, Gate
 from audit.permits import PermitSigner
 from consent.registries.snapshots import Registries
 from jurisdictions.addresses import parse_address
+from jurisdictions.loader import regulations_of
 from jurisdictions.places import locate
-from jurisdictions.releases import Release, bundled_release
+from jurisdictions.releases import Release, release_of
+from jurisdictions.strict_yaml import load
 from rules.errors import ComplianceError
 from rules.vocabulary import Channel, Purpose
 from tests.support import consents
 from tests.support.consents import NOW, Recorder
 
-RELEASE = bundled_release()
 TEXT = "Acme: 20% off today. Reply STOP to opt out."
+
+LAW = """
+regulation: {id: test-act, title: Test Act, jurisdiction: US, authority: Test Office}
+rules:
+  - id: test-consent
+    kind: consent
+    summary: Marketing needs written consent.
+    binds: {recipient: US, channels: [sms, email], purposes: [marketing]}
+    values:
+      - {in_force_from: 2010-01-01, routes: [{grant: express_written}], source: SOURCE}
+  - id: test-open
+    kind: consent
+    summary: Calls go to whom the register does not list.
+    binds: {recipient: US, channels: [voice], purposes: [marketing]}
+    values:
+      - in_force_from: 2010-01-01
+        routes: [{open: true, registry: {id: us-test, max_age: 31 days}}]
+        source: SOURCE
+  - id: test-cap
+    kind: frequency_cap
+    summary: Two a day.
+    binds: {recipient: US, channels: [sms], purposes: [marketing, service]}
+    values:
+      - {in_force_from: 2010-01-01, limit: 2, within: 24 hours, source: SOURCE}
+  - id: test-hours
+    kind: sending_hours
+    summary: By day.
+    binds: {recipient: US, channels: [sms], purposes: [marketing]}
+    values:
+      - {in_force_from: 2010-01-01, hours: {daily: "08:00-21:00"}, source: SOURCE}
+  - id: test-deadline
+    kind: opt_out_deadline
+    summary: Ten days.
+    binds: {recipient: US, purposes: [marketing]}
+    values:
+      - {in_force_from: 2010-01-01, within: 10 business days, source: SOURCE}
+""".replace(
+    "SOURCE",
+    '{citation: "Test Act, s 1", url: "https://law.example/", read_on: 2026-11-21, '
+    "force: law, certainty: verified}",
+)
+"""A law of this suite's own: a change of the real law breaks scenarios, never these tests."""
+
+
+def a_release(law: str = LAW) -> Release:
+    """A release of one regulation."""
+    digest = sha256(law.encode()).hexdigest()
+    return release_of("test", digest, regulations_of([load(law, name="test-act.yaml")]))
+
+
+RELEASE = a_release()
 
 
 @dataclass(frozen=True)

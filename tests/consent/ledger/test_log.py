@@ -14,12 +14,8 @@ from sqlalchemy import Connection, Engine
 from consent.ledger import entries, log, tables, tiles, tree
 from consent.ledger.errors import HeadMovedError, LeafTooLargeError, UnknownLogError
 from consent.ledger.leaf import Log, decode_leaf
+from tests.support import databases
 from tests.support.ledgers import NOW, a_payload, a_subject, an_entry, an_organisation
-
-IMPATIENT: dict[str, dict[str, Any]] = {
-    "sqlite": {"timeout": 0},
-    "postgresql": {"options": "-c lock_timeout=100ms"},
-}
 
 
 def append(
@@ -311,11 +307,18 @@ def test_batches_of_two_processes_queue_at_the_head(engine: Engine) -> None:
     """PostgreSQL waits at the row, SQLite at BEGIN IMMEDIATE; here neither waits for long."""
     with engine.begin() as connection:
         organisation = an_organisation(connection)
-    impatient = sa.create_engine(engine.url, connect_args=IMPATIENT[engine.dialect.name])
+    url = engine.url.render_as_string(hide_password=False)
+    impatient = databases.open_engine(url, patient=False)
     with engine.begin() as first:
         append(first, organisation, [an_entry()])
-        with pytest.raises(sa.exc.OperationalError), impatient.begin() as second:
-            append(second, organisation, [an_entry()])
+        for wait in (
+            lambda second: append(second, organisation, [an_entry()]),
+            lambda second: log.lock_heads(second, [organisation], [Log.CONSENT]),
+        ):
+            with pytest.raises(sa.exc.OperationalError) as refused, impatient.begin() as second:
+                wait(second)
+            # Without the row lock the two would only meet later, at the unique index.
+            assert engine.dialect.name == "sqlite" or "FOR UPDATE" in str(refused.value.statement)
     with impatient.begin() as second:
         (receipt,) = append(second, organisation, [an_entry()])
     impatient.dispose()

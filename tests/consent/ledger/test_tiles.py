@@ -72,12 +72,12 @@ def test_proofs_from_tiles_verify(size: int, data: st.DataObject) -> None:
 
 
 def test_three_levels_of_tiles() -> None:
-    size = 256 * 256 + 300
-    edge, stored = grown([size])
-    assert {level for level, _ in stored} == {0, 1}
-    assert [tiles.tile_width(level, 0, size) for level in range(4)] == [256, 256, 1, 0]
+    size = 2 * 256 * 256 + 300
+    edge, stored = grown([256 * 256 + 7, size])
+    assert {(level, n) for level, n in stored if level} == {(1, 0), (1, 1)}
+    assert [tiles.tile_width(level, 0, size) for level in range(4)] == [256, 256, 2, 0]
     assert stored[1, 0] == b"".join(tiles.tile_root(stored[0, n]) for n in range(256))
-    assert edge.levels[2] == tiles.tile_root(stored[1, 0])
+    assert edge.levels[2] == tiles.tile_root(stored[1, 0]) + tiles.tile_root(stored[1, 1])
     assert edge.root() == root_of(hashes(size))
 
 

@@ -215,10 +215,27 @@ def test_the_same_bytes_again_change_nothing_and_others_are_refused(
     assert [file.name for file in folder.iterdir()] == [first.file_name]
 
 
-def test_a_copy_of_tomorrow_is_refused(desk: Desk, recorder: Recorder, tmp_path: Path) -> None:
+def test_a_copy_of_a_day_that_has_begun_nowhere_is_refused(
+    desk: Desk, recorder: Recorder, tmp_path: Path
+) -> None:
     with pytest.raises(RegistryFileError):
-        desk.load("212,5550123\n", as_of=TODAY + timedelta(days=1))
+        desk.load("212,5550123\n", as_of=TODAY + timedelta(days=2))
     assert list((tmp_path / "registries" / recorder.organisation).iterdir()) == []
+    desk.load("212,5550123\n", as_of=TODAY + timedelta(days=1))
+
+
+def test_a_turn_that_was_rolled_back_is_tried_again(
+    desk: Desk, recorder: Recorder, registries: Registries
+) -> None:
+    prepared = registries.prepare(
+        recorder.organisation, "us-national-dnc", TODAY, io.BytesIO(b"212,5550123\n")
+    )
+    with recorder.connection.begin_nested() as savepoint:
+        registries.load(recorder.connection, prepared, now=NOW)
+        savepoint.rollback()
+    registries.load(recorder.connection, prepared, now=NOW)
+    registries.refresh(recorder.connection)
+    assert desk.listed("+12125550123") is True
 
 
 @pytest.mark.parametrize("covers", [(), ("1212",), ("+1212", EVERYTHING), ("+",)])
