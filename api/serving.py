@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
@@ -46,8 +47,7 @@ def serve(settings: Settings, *, on_start: Started | None = None) -> None:
                 on_start(components, address)
 
         server = TwoDoorServer(config, socket_for_commands, started)
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run()
+        server.run()
 
 
 def make_network_door() -> ASGIApp:
@@ -71,6 +71,17 @@ class TwoDoorServer(uvicorn.Server):
         super().__init__(config)
         self._command_socket = command_socket
         self._on_start = on_start
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on a signal, and then go on: what the service holds is still to be closed."""
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, then open both doors."""
