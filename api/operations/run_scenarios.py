@@ -7,7 +7,7 @@ same operations that serve callers. A live service cannot do that: its clock is 
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,7 +50,9 @@ SCENARIOS_A_DATABASE = 32
 """Few enough that what grows with the organisations of a database costs nothing."""
 
 
-def run_scenarios(scenarios: Sequence[Scenario], *, release: Release) -> Iterator[Outcome]:
+def run_scenarios(
+    scenarios: Sequence[Scenario], *, release: Release
+) -> Generator[Outcome, None, None]:
     """Run each and hold it against what the law asks for, in order."""
     with tempfile.TemporaryDirectory(prefix="cleartosend-") as made:
         folder = Path(made)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -32,7 +33,7 @@ def desk(engine: sa.Engine, tmp_path: Path) -> Iterator[Desk]:
         yield made.at(BY_DAY)
 
 
-def allowed(desk: Desk, **given: object) -> bytes:
+def allowed(desk: Desk, **given: Any) -> bytes:
     """The id of a decision that allows a message to Ann."""
     answer = desk.check_one(desk.a_check(**given))
     assert answer.verdict is Verdict.ALLOW, answer
