@@ -99,7 +99,8 @@ def test_a_key_that_cannot_be_one_is_refused(tmp_path: Path, key: str) -> None:
     async def scenario() -> None:
         async with running_service(tmp_path) as service:
             admin = await service.as_(await service.new_organisation(), Role.ADMIN)
-            headers = {**admin, "Idempotency-Key": key.encode("latin-1")}
+            headers = {name.encode(): value.encode() for name, value in admin.items()}
+            headers[b"Idempotency-Key"] = key.encode("latin-1")
             answer = await service.client.post("/v1/keys", json=NEW_KEY, headers=headers)
             assert answer.status_code == 400
 

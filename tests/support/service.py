@@ -51,7 +51,12 @@ class TestService:
         """Store a sender of the United States."""
         answer = await self.operator.put(
             f"/v1/senders/{sender}",
-            json={"name": sender.title(), "country": "US", "postal_address": "1 Example Street"},
+            json={
+                "name": sender.title(),
+                "country": "US",
+                "postal_address": "1 Example Street",
+                "registrations": [{"scheme": "us-10dlc", "id": "C1A2B3"}],
+            },
             headers={"X-Organisation": organisation},
         )
         assert answer.status_code == 200, answer.text
