@@ -68,6 +68,7 @@ def parse_address(text: str) -> Address:
     return _number(_digits_of(text) or text)
 
 
+@lru_cache(maxsize=10_000)
 def sender_id_of(text: str, *, default_country: str) -> SenderId:
     """Read a ``from``; national forms are those of ``default_country``, the sender's.
 

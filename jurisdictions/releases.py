@@ -1,17 +1,20 @@
 """Releases: immutable sets of regulations, named by the digest of everything that they say."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from jurisdictions.binding import countries_of
 from jurisdictions.loader import DATA, Regulation, load_regulations
-from rules.decision import Provision
+from rules.decision import Decision, Provision
+from rules.engine import decide
+from rules.facts import Facts
 from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
 from rules.rule import ANYWHERE, SINCE_EVER, Binds, Rule, Value
-from rules.vocabulary import Certainty, Force, Purpose
+from rules.vocabulary import Certainty, Channel, Force, Purpose
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,61 @@ class Release:
         law = (rule for regulation in self.regulations for rule in regulation.rules)
         return (*preconditions(self.researched), *law)
 
+    def decide_many(self, facts: Sequence[Facts]) -> list[Decision]:
+        """Decide on each of these messages for itself, in their order."""
+        rules = self.rules
+        return [decide(one, rules) for one in facts]
+
+    def registries_asked(
+        self, jurisdictions: frozenset[str], channel: Channel, purpose: Purpose
+    ) -> frozenset[str]:
+        """The registers that any rule may ask of such a message where these jurisdictions bind.
+
+        Asking fewer is quicker, and puts nothing on record that had no part in the decision.
+        """
+        asked = (jurisdictions, channel, purpose)
+        known = self._registries_asked.get(asked)
+        if known is None:
+            known = frozenset(
+                registry
+                for binds, registries in self._asking
+                if not (places := binds.recipient | binds.either) or places & jurisdictions
+                if not binds.channels or channel in binds.channels
+                if not binds.purposes or purpose in binds.purposes
+                for registry in registries
+            )
+            self._registries_asked[asked] = known
+        return known
+
+    @cached_property
+    def mailboxes(self) -> frozenset[str]:
+        """The names of mailboxes that any rule knows (``info``): theirs, and no person's."""
+        values = (value for rule in self.rules for value in rule.values)
+        return frozenset(
+            name
+            for value in values
+            for names in named_in(value.terms, "mailboxes")
+            for name in names
+        )
+
+    @cached_property
+    def _registries_asked(
+        self,
+    ) -> dict[tuple[frozenset[str], Channel, Purpose], frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _asking(self) -> tuple[tuple[Binds, frozenset[str]], ...]:
+        """Whom each rule binds that asks registers, and which."""
+        found = []
+        for rule in self.rules:
+            registries = frozenset(
+                r for value in rule.values for r in named_in(value.terms, "registry")
+            )
+            if registries:
+                found.append((rule.binds, registries))
+        return tuple(found)
+
 
 def bundled_release(root: Path = DATA) -> Release:
     """Give the law that ships with this version; it is known from the beginning of time."""
@@ -52,6 +110,20 @@ def release_of(name: str, digest: str, regulations: Sequence[Regulation]) -> Rel
     unions = (r.head.jurisdiction for r in regulations)
     researched = with_sheet | frozenset(c for union in unions for c in countries_of(union))
     return Release(name, f"sha256:{digest}", tuple(regulations), with_sheet, researched)
+
+
+def named_in(terms: object, name: str) -> Iterator[Any]:
+    """Find every value of the field ``name`` in terms, in whatever part of them."""
+    if isinstance(terms, tuple | frozenset):
+        for part in terms:
+            yield from named_in(part, name)
+    elif is_dataclass(terms):
+        for field in fields(terms):
+            part = getattr(terms, field.name)
+            if field.name == name:
+                yield part
+            else:
+                yield from named_in(part, name)
 
 
 def digest_of(root: Path) -> str:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from consent.keys import sealing
 from consent.keys.errors import UnknownKeyError
 from consent.keys.key_store import KeyName, Keys, KeyStore
+from consent.keys.passing_keys import PassingKeyStore
 from consent.keys.root_key import RootKey
 from consent.keys.sealing import KEY_SIZE, KeyKind, SealingKey, framed
 from consent.ledger.leaf import Log
@@ -86,6 +87,14 @@ class KeyRing:
         log_keys = KeyStore.create(folder / LOG_KEY_FILE, root, ledger_id)
         keys.change(lambda before: _with_new(before, [KeyName(_INSTALLATION, _PERMIT, _month(at))]))
         return cls(keys, log_keys)
+
+    @classmethod
+    def passing(cls, *, at: datetime) -> "KeyRing":
+        """Make the keys of a ledger that ends with this process; they are written nowhere."""
+        ledger_id = os.urandom(16).hex()
+        keys = PassingKeyStore(ledger_id)
+        keys.change(lambda before: _with_new(before, [KeyName(_INSTALLATION, _PERMIT, _month(at))]))
+        return cls(keys, PassingKeyStore(ledger_id))
 
     @classmethod
     def open(cls, folder: Path) -> "KeyRing":

@@ -1,0 +1,255 @@
+"""Everything is put together here and nowhere else."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TextIO
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.types import ASGIApp
+from sqlalchemy import Connection
+
+from api import data_folder
+from api.background import sweep_forever
+from api.call import BODY_SIZE_MAX, Call
+from api.callers import Callers
+from api.clock import Clock, SystemClock
+from api.data_folder import DataFolder
+from api.database import migrate, reading_engine, writing_engine
+from api.errors import SettingsError
+from api.exchange import Service
+from api.front import Front
+from api.idempotency import KeptAnswers
+from api.openapi import SchemaDocument, openapi_config
+from api.operations.check_messages import CheckMessages, Gate
+from api.operations.found_organisation import FoundOrganisation
+from api.operations.issue_keys import IssueKeys, RevokeKeys
+from api.operations.load_registry import LoadRegistry
+from api.operations.put_sender import PutSenders
+from api.operations.record_events import RecordEvents
+from api.operations.report_sending import ReportSending
+from api.problems import answer_problem
+from api.reader import Reader
+from api.roles import Guard
+from api.settings import Settings
+from api.telemetry import Telemetry
+from api.v1 import (
+    checks,
+    consent_events,
+    health,
+    keys,
+    opt_outs,
+    organisations,
+    permits,
+    registries,
+    senders,
+    subjects,
+)
+from api.v1.consent_events import EventWorks
+from api.v1.health import Readiness
+from api.writer import Writer
+from audit.permits import PermitSigner
+from consent.keys.key_ring import KeyRing
+from consent.ledger import log
+from consent.ledger.leaf import Log
+from consent.registries.snapshots import Registries
+from jurisdictions.releases import Release, bundled_release
+
+LOCKED_LOGS = (Log.CONSENT, Log.DECISIONS)
+"""Locked at the start of every turn; whoever appends to another log locks it after these."""
+
+ROUTES: tuple[Any, ...] = (
+    health.get_live,
+    health.get_ready,
+    health.get_metrics,
+    health.get_schema,
+    keys.post_key,
+    keys.get_keys,
+    keys.post_key_revocation,
+    organisations.post_organisation,
+    organisations.get_organisations,
+    senders.put_sender,
+    senders.get_senders,
+    senders.get_sender,
+    consent_events.post_consent_events,
+    opt_outs.post_opt_out,
+    subjects.post_lookup,
+    checks.post_check,
+    checks.get_check,
+    checks.post_sent,
+    checks.post_not_sent,
+    permits.post_verification,
+    permits.get_permit_keys,
+    registries.put_snapshot,
+    registries.get_registries,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Components:
+    """What an application is made of, opened and ready."""
+
+    settings: Settings
+    service: Service
+    keys: KeyRing
+    registries: Registries
+    release: Release
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The application behind its two doors: the network's and the data folder's socket."""
+
+    network: ASGIApp
+    operator: ASGIApp
+    litestar: Litestar
+
+
+@contextmanager
+def open_components(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    release: Release | None = None,
+    log_stream: TextIO | None = None,
+) -> Iterator[Components]:
+    """Open folder, database and keys, and close them at the end.
+
+    On SQLite the folder is held by this process until then. The database is brought to this
+    version's schema; one that a newer version has migrated is refused.
+    """
+    if not __debug__:
+        raise SettingsError("asserts guard decisions: the service does not run under python -O")
+    settings = settings.checked()
+    folder = DataFolder(settings.data)
+    clock = clock or SystemClock()
+    with contextlib.ExitStack() as stack:
+        folder.require()
+        if settings.database_url is None:
+            stack.enter_context(data_folder.hold(folder))
+        url = settings.database_url or folder.database_url
+        key_ring = KeyRing.open(folder.root)
+        migrate(url)
+        telemetry = Telemetry(
+            clock, level=settings.log_level, log_requests=settings.log_requests, stream=log_stream
+        )
+        reader = Reader(
+            reading_engine(url, connections=settings.reader_threads),
+            threads=settings.reader_threads,
+        )
+        stack.callback(reader.close)
+        engine = writing_engine(url)
+        stack.callback(engine.dispose)
+        writer = Writer(
+            engine,
+            clock=clock,
+            lock_heads=lock_heads,
+            answers=KeptAnswers(key_ring),
+            watcher=telemetry,
+            queue_limit=settings.queue_limit,
+        )
+        service = Service(
+            clock=clock,
+            telemetry=telemetry,
+            reader=reader,
+            writer=writer,
+            callers=Callers(reader, clock),
+        )
+        copies = Registries(folder.registries, key_ring)
+        reader.run_here(copies.refresh)
+        yield Components(
+            settings=settings,
+            service=service,
+            keys=key_ring,
+            registries=copies,
+            release=release or bundled_release(),
+        )
+
+
+def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
+    """Lock the heads of these organisations for the turn, always in the same order."""
+    if organisations:
+        log.lock_heads(connection, organisations, LOCKED_LOGS)
+
+
+def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doors:
+    """Put the application together. ``routes`` are all of ours; a test may add one."""
+    service = components.service
+    document = SchemaDocument(lambda: _litestar(service, routes, made, describes_itself=True))
+    key_ring, release = components.keys, components.release
+    recording = RecordEvents(key_ring, release=release.digest)
+    gate = Gate(
+        release=release,
+        keys=key_ring,
+        registries=components.registries,
+        permits=PermitSigner(*key_ring.permit_key()),
+    )
+    made = {
+        "check_messages": CheckMessages(gate),
+        "document": document,
+        "event_works": EventWorks(recording),
+        "found_organisation": FoundOrganisation(key_ring),
+        "issue_keys": IssueKeys(),
+        "key_ring": key_ring,
+        "load_registry": LoadRegistry(components.registries),
+        "put_senders": PutSenders(),
+        "readiness": Readiness(release=release.id),
+        "registries": components.registries,
+        "release": release,
+        "report_sending": ReportSending(key_ring, release=release.digest),
+        "revoke_keys": RevokeKeys(),
+    }
+    app = _litestar(service, routes, made, describes_itself=False)
+    return Doors(Front(app, service), Front(app, service, operator=True), app)
+
+
+def service_version() -> str:
+    """The version that is installed."""
+    try:
+        return version("cleartosend")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _litestar(
+    service: Service, routes: Sequence[Any], made: Mapping[str, Any], *, describes_itself: bool
+) -> Litestar:
+    """Litestar adds pages of its own to an app that describes itself, so the one that serves
+    does not, and its twin is asked for the description."""
+    return Litestar(
+        route_handlers=routes,
+        request_class=Call,
+        request_max_body_size=BODY_SIZE_MAX,
+        middleware=[Guard],
+        dependencies={name: _provided(thing) for name, thing in made.items()},
+        exception_handlers={Exception: answer_problem},
+        openapi_config=openapi_config(service_version()) if describes_itself else None,
+        lifespan=[_lifespan_of(service)],
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _provided(made: Any) -> Provide:
+    return Provide(lambda: made, sync_to_thread=False)
+
+
+def _lifespan_of(service: Service) -> Any:
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        service.writer.start()
+        service.telemetry.started(version=service_version(), sqlite=sqlite3.sqlite_version)
+        sweeper = asyncio.create_task(sweep_forever(service.writer))
+        try:
+            yield
+        finally:
+            sweeper.cancel()
+            await service.writer.stop()
+            service.telemetry.stopped()
+
+    return lifespan

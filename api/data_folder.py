@@ -1,0 +1,80 @@
+"""The data folder: what lies where, and that one process holds it."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from api.errors import DataFolderError
+
+SOCKET_PATH_LENGTH_MAX = 100
+"""Of the 104 or 108 bytes that systems give to the path of a socket."""
+
+
+class DataFolder:
+    """The layout of the folder that ``init`` makes. Nothing here creates or opens a file."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.database = root / "cleartosend.sqlite3"
+        self.lock = root / "lock"
+        self.socket = root / "service.sock"
+        self.registries = root / "registries"
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the SQLite database in this folder."""
+        return f"sqlite:///{self.database.absolute()}"
+
+    @contextmanager
+    def socket_address(self) -> Iterator[str]:
+        """The socket's path as the system takes it, which may not be long.
+
+        A long one is reached through the folder, held open meanwhile.
+        """
+        path = str(self.socket.absolute())
+        if len(os.fsencode(path)) <= SOCKET_PATH_LENGTH_MAX:
+            yield path
+            return
+        descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield f"/proc/self/fd/{descriptor}/{self.socket.name}"
+        finally:
+            os.close(descriptor)
+
+    def require(self) -> None:
+        """Say what to do when there is no such folder."""
+        if not self.root.is_dir():
+            raise DataFolderError(
+                f"there is no data folder {self.root}; make one with: "
+                f"cleartosend init --data {self.root}"
+            )
+
+
+@contextmanager
+def hold(folder: DataFolder) -> Iterator[None]:
+    """Hold the folder for this process as long as the context lasts.
+
+    SQLite can lose data when two processes write and checkpoint at once, so the second one
+    does not start. The lock goes with the process, however it ends; the file stays.
+    """
+    folder.require()
+    try:
+        descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DataFolderError(f"{folder.lock} cannot be opened: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise DataFolderError(
+                f"{folder.root} is held by a running service (process {holder}); stop it first, "
+                "or let the command talk to it"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        yield
+    finally:
+        os.close(descriptor)

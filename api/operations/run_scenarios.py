@@ -1,0 +1,242 @@
+"""Run scenarios through the whole path of a check, on throw-away databases.
+
+Each has an organisation of its own. What its history tells is recorded with the clock at the
+time of each event, its registers are loaded, and the message is checked at its ``send_at``, by the
+same operations that serve callers. A live service cannot do that: its clock is real.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from itertools import groupby
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from api.database import migrate, writing_engine
+from api.operations.check_answers import CheckAnswer
+from api.operations.check_messages import Check, CheckMessages, Gate
+from api.operations.found_organisation import found_organisation
+from audit.permits import PermitSigner
+from consent import senders, subjects, suppression
+from consent.events import ConsentEvent, RecordedKind
+from consent.keys.key_ring import KeyRing
+from consent.ledger.identifiers import uuid7
+from consent.ledger.leaf import Log
+from consent.ledger.log import SealedEntry, append_many
+from consent.ledger.tables import subject, subject_alias
+from consent.recording import EventInput, record_events
+from consent.registries.copies import ONLY_ROWS
+from consent.registries.snapshots import Registries
+from consent.senders import RegistrationRecord, SenderRecord
+from consent.standing import KeptEvent
+from jurisdictions.addresses import Address, parse_address
+from jurisdictions.places import locate
+from jurisdictions.releases import Release
+from jurisdictions.scenario_files import Scenario, ScenarioEvent
+from jurisdictions.scenario_runs import Outcome, compare
+from rules.errors import ComplianceError
+from rules.facts import TemplateReference
+from rules.vocabulary import LEVEL_OF_WORD, EventKind
+
+SENDER = "sender"
+ACTOR = "scenarios"
+SCENARIOS_A_DATABASE = 32
+"""Few enough that what grows with the organisations of a database costs nothing."""
+
+
+def run_scenarios(
+    scenarios: Sequence[Scenario], *, release: Release
+) -> Generator[Outcome, None, None]:
+    """Run each and hold it against what the law asks for, in order."""
+    with tempfile.TemporaryDirectory(prefix="cleartosend-") as made:
+        folder = Path(made)
+        migrated = folder / "migrated.sqlite3"
+        migrate(f"sqlite:///{migrated}")
+        for start in range(0, len(scenarios), SCENARIOS_A_DATABASE):
+            here = folder / str(start)
+            here.mkdir()
+            database = here / "scenarios.sqlite3"
+            shutil.copyfile(migrated, database)
+            with _one_transaction(database) as connection:
+                stage = _Stage(connection, _gate(release, here))
+                for scenario in scenarios[start : start + SCENARIOS_A_DATABASE]:
+                    yield stage.run(scenario)
+            shutil.rmtree(here)
+
+
+@contextmanager
+def _one_transaction(database: Path) -> Iterator[Connection]:
+    """A transaction that is never committed: nobody will read this database again."""
+    engine = writing_engine(f"sqlite:///{database}")
+    try:
+        with engine.connect() as connection:
+            connection.begin()
+            yield connection
+            connection.rollback()
+    finally:
+        engine.dispose()
+
+
+def _gate(release: Release, folder: Path) -> Gate:
+    keys = KeyRing.passing(at=datetime(2026, 1, 1, tzinfo=UTC))
+    return Gate(
+        release=release,
+        keys=keys,
+        registries=Registries(folder / "registries", keys),
+        permits=PermitSigner(*keys.permit_key()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """A database on which scenarios are played, one organisation each."""
+
+    connection: Connection
+    gate: Gate
+
+    def run(self, scenario: Scenario) -> Outcome:
+        """Play one scenario from the beginning. A check that breaks is raised."""
+        send_at = scenario.message.send_at.astimezone(UTC)
+        first = min([event.at.astimezone(UTC) for event in scenario.history] + [send_at])
+        founded = found_organisation(self.connection, scenario.id, keys=self.gate.keys, now=first)
+        address = parse_address(scenario.recipient.address)
+        self._put_sender(founded.id, scenario, first)
+        self._record(founded.id, address, scenario, until=send_at)
+        for entry in scenario.registries:
+            row = f"address,listed\n{address.normalised},{str(entry.listed).lower()}\n"
+            prepared = self.gate.registries.prepare(
+                founded.id, entry.registry, entry.as_of, BytesIO(row.encode()), covers=[ONLY_ROWS]
+            )
+            self.gate.registries.load(self.connection, prepared, now=send_at)
+        check = _check_of(founded.id, address, scenario, self.gate.release)
+        (answer,) = CheckMessages(self.gate).run_many(self.connection, [check], now=send_at)
+        if isinstance(answer, ComplianceError):
+            raise answer
+        return _outcome(scenario, answer)
+
+    def _put_sender(self, organisation: str, scenario: Scenario, now: datetime) -> None:
+        sender = SenderRecord(
+            id=SENDER,
+            name=scenario.sender.name,
+            country=scenario.sender.country,
+            registrations=tuple(
+                RegistrationRecord(
+                    scheme=held.scheme, id=held.id, purpose=held.purpose, text=held.text
+                )
+                for held in scenario.sender.registrations
+            ),
+        )
+        senders.put(self.connection, organisation, sender, now=now)
+
+    def _record(
+        self, organisation: str, address: Address, scenario: Scenario, *, until: datetime
+    ) -> None:
+        """Let the history happen, each event at its time; what lies after ``until`` has not yet."""
+        past = [event for event in scenario.history if event.at <= until]
+        for (at, erases), events in groupby(past, key=_when):
+            if erases:
+                _erase(self.connection, organisation, address, keys=self.gate.keys, at=at)
+                continue
+            inputs = [EventInput(address, _event_of(event), uuid7(at), ACTOR) for event in events]
+            recorded = record_events(
+                self.connection,
+                organisation,
+                inputs,
+                keys=self.gate.keys,
+                now=at,
+                release=self.gate.release.digest,
+            )
+            for answer in recorded:
+                if isinstance(answer, ComplianceError):
+                    raise answer
+
+
+def _when(event: ScenarioEvent) -> tuple[datetime, bool]:
+    return event.at.astimezone(UTC), event.event is EventKind.ERASE
+
+
+def _event_of(event: ScenarioEvent) -> ConsentEvent:
+    return ConsentEvent(
+        event=RecordedKind(event.event.value),
+        at=event.at,
+        sender=SENDER,
+        channel=event.channel,
+        purpose=event.purpose,
+        topic=event.topic,
+        brand=event.brand,
+        level=None if event.level is None else LEVEL_OF_WORD[event.level],
+        qualities=frozenset(event.qualities()),
+        expires_at=event.expires_at,
+        ends_at=event.ends_at,
+        via=event.via,
+        text=event.text,
+    )
+
+
+def _erase(
+    connection: Connection, organisation: str, address: Address, *, keys: KeyRing, at: datetime
+) -> None:
+    """Erase as far as a check can see it: nothing leads to the person, and the token stays."""
+    (known,) = subjects.find_many(connection, organisation, [address], keys=keys)
+    person = None if known is None else known.id
+    (receipt,) = append_many(
+        connection,
+        organisation,
+        Log.CONSENT,
+        [SealedEntry(event_id=uuid7(at), type="erase", occurred_at=at, subject=person)],
+        recorded_at=at,
+    )
+    if person is not None:
+        aliases = subject_alias.c.subject == person
+        connection.execute(sa.delete(subject_alias).where(aliases))
+        marked = sa.update(subject).where(subject.c.id == person)
+        connection.execute(marked.values(erased_at=at))
+    erased = KeptEvent(receipt.index, RecordedKind.ERASE, at)
+    suppression.suppress_many(connection, organisation, [(address, erased)], keys=keys)
+
+
+def _check_of(organisation: str, address: Address, scenario: Scenario, release: Release) -> Check:
+    said, message = scenario.recipient, scenario.message
+    template = message.template
+    return Check(
+        organisation=organisation,
+        actor=ACTOR,
+        sender=SENDER,
+        address=address,
+        place=locate(
+            address,
+            region=said.region,
+            time_zone=said.time_zone,
+            with_sheet=release.with_sheet,
+        ),
+        kind=said.kind,
+        age=said.age,
+        channel=message.channel,
+        purpose=message.purpose,
+        topic=message.topic,
+        sender_id=message.sender_id,
+        text=message.text,
+        template=None
+        if template is None
+        else TemplateReference(scheme=template.scheme, id=template.id),
+        automated=message.automated,
+        send_at=message.send_at,
+        discard_after=message.discard_after,
+        reference=scenario.id,
+    )
+
+
+def _outcome(scenario: Scenario, answer: CheckAnswer) -> Outcome:
+    return compare(
+        scenario,
+        answer.verdict,
+        answer.not_before,
+        reasons=tuple(dict.fromkeys(reason.code for reason in answer.reasons)),
+        obligations=tuple(dict.fromkeys(duty.code for duty in answer.obligations)),
+    )

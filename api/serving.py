@@ -1,0 +1,169 @@
+"""Serve the application: on the network, and on a socket in the data folder for commands."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from api.app import Components, create_app, open_components
+from api.data_folder import DataFolder
+from api.database import migrate
+from api.errors import DataFolderError
+from api.settings import Settings
+from api.telemetry import capture_libraries
+
+STOP_SECONDS = 20
+SOCKET_BACKLOG = 128
+_OWNER_ONLY = 0o177
+
+Started = Callable[[Components, str], None]
+"""Told once requests are taken: the components and the address, for who prints it."""
+
+
+def serve(settings: Settings, *, on_start: Started | None = None) -> None:
+    """Serve until a signal says stop. What waits for the writer is answered first."""
+    settings = settings.checked()
+    if settings.workers > 1:
+        _serve_by_several(settings)
+        return
+    with open_components(settings) as components:
+        capture_libraries(components.service.telemetry)
+        doors = create_app(components)
+        config = _config(doors.network, settings, lifespan="on")
+        socket_for_commands = None
+        if settings.database_url is None:
+            folder = DataFolder(settings.data)
+            socket_for_commands = _CommandSocket(folder, _config(doors.operator, settings))
+
+        def started(address: str) -> None:
+            if on_start is not None:
+                on_start(components, address)
+
+        server = TwoDoorServer(config, socket_for_commands, started)
+        server.run()
+
+
+def make_network_door() -> ASGIApp:
+    """The application of one of several processes; its settings come by the environment."""
+    settings = Settings.from_environment()
+    # Closed by the process's end: several processes share no folder lock.
+    components = open_components(settings).__enter__()
+    capture_libraries(components.service.telemetry)
+    return create_app(components).network
+
+
+class TwoDoorServer(uvicorn.Server):
+    """A server that also listens on the data folder's socket, with the same life."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        command_socket: "_CommandSocket | None",
+        on_start: Callable[[str], None],
+    ) -> None:
+        super().__init__(config)
+        self._command_socket = command_socket
+        self._on_start = on_start
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on a signal, and then go on: what the service holds is still to be closed."""
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, then open both doors."""
+        await super().startup(sockets)
+        if self._command_socket is not None:
+            self.servers.append(await self._command_socket.listen(self.server_state))
+        bound = self.servers[0].sockets[0].getsockname()
+        host = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        # What start-up made stays for good. Left to the collector it is walked again and again,
+        # and each walk holds every request up for longer than a check takes.
+        gc.collect()
+        gc.freeze()
+        self._on_start(f"http://{host}:{bound[1]}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close both doors, let what is under way end, stop the application."""
+        await super().shutdown(sockets)
+        if self._command_socket is not None:
+            self._command_socket.remove()
+
+
+class _CommandSocket:
+    """The door for commands: whoever may open the socket owns the data folder."""
+
+    def __init__(self, folder: DataFolder, config: uvicorn.Config) -> None:
+        self._folder = folder
+        self._config = config
+
+    async def listen(self, server_state: Any) -> asyncio.Server:
+        self._config.load()
+        # One that a killed process left behind; the folder's lock says that nobody uses it.
+        self.remove()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        mask = os.umask(_OWNER_ONLY)
+        try:
+            with self._folder.socket_address() as address:
+                listener.bind(address)
+        except OSError as error:
+            raise DataFolderError(
+                f"{self._folder.socket} cannot be made: {error.strerror or error}"
+            ) from None
+        finally:
+            os.umask(mask)
+        return await asyncio.get_running_loop().create_unix_server(
+            lambda: self._config.http_protocol_class(  # type: ignore[call-arg]
+                config=self._config, server_state=server_state, app_state={}
+            ),
+            sock=listener,
+            backlog=SOCKET_BACKLOG,
+        )
+
+    def remove(self) -> None:
+        self._folder.socket.unlink(missing_ok=True)
+
+
+def _serve_by_several(settings: Settings) -> None:
+    assert settings.database_url is not None, "checked: SQLite takes one process"
+    migrate(settings.database_url)
+    os.environ.update(settings.to_environment())
+    uvicorn.run(
+        "api.serving:make_network_door",
+        factory=True,
+        workers=settings.workers,
+        **_options(settings),
+        lifespan="on",
+    )
+
+
+def _config(app: ASGIApp, settings: Settings, *, lifespan: str = "off") -> uvicorn.Config:
+    return uvicorn.Config(app, lifespan=lifespan, **_options(settings))  # type: ignore[arg-type]
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "loop": "uvloop",
+        "http": "httptools",
+        "ws": "none",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": STOP_SECONDS,
+    }

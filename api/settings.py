@@ -1,0 +1,76 @@
+"""The only reader of environment variables."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from api.errors import SettingsError
+
+PREFIX = "CLEARTOSEND_"
+LOG_REQUESTS = ("all", "errors", "none")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator may set; each field is also ``CLEARTOSEND_`` and its name in capitals.
+
+    ``data`` is the folder of keys, registry copies and, by default, the SQLite database.
+    ``database_url`` names a PostgreSQL database instead (``postgresql://…``).
+    ``public_base_url`` is how recipients and providers reach the service behind a proxy.
+    ``log_requests`` chooses which requests get a line in the log: all, errors or none.
+    ``queue_limit`` is how many requests may wait for the writer before checks get a 503.
+    """
+
+    data: Path = Path("data")
+    database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    public_base_url: str | None = None
+    log_level: str = "info"
+    log_requests: str = "all"
+    queue_limit: int = 8192
+    reader_threads: int = 4
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the variables that begin with our prefix; one that we do not know is an error."""
+        given: dict[str, str] = {}
+        for name, value in environ.items():
+            if not name.startswith(PREFIX):
+                continue
+            field = name.removeprefix(PREFIX).lower()
+            if field not in cls.__struct_fields__:
+                raise SettingsError(f"{name} is not a setting; see docs/operating.md")
+            given[field] = value
+        data = given.pop("data", None)
+        try:
+            settings = msgspec.convert(given, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"a {PREFIX} variable cannot be read: {error}") from None
+        if data is not None:
+            settings = msgspec.structs.replace(settings, data=Path(data))
+        return settings.checked()
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that say the same, for processes that are started from this one."""
+        return {
+            PREFIX + name.upper(): str(value)
+            for name in self.__struct_fields__
+            if (value := getattr(self, name)) is not None
+        }
+
+    def checked(self) -> "Settings":
+        """Refuse combinations that cannot work, before anything is opened."""
+        if self.log_requests not in LOG_REQUESTS:
+            raise SettingsError(f"log_requests is one of {', '.join(LOG_REQUESTS)}")
+        if self.workers > 1 and self.database_url is None:
+            raise SettingsError("SQLite takes one process; for several workers set database_url")
+        if self.workers < 1 or self.reader_threads < 1 or self.queue_limit < 1:
+            raise SettingsError("workers, reader_threads and queue_limit are at least 1")
+        if self.database_url is not None and not self.database_url.startswith(
+            ("postgresql://", "postgresql+psycopg://")
+        ):
+            raise SettingsError("database_url begins with postgresql://; SQLite lies in data")
+        return self

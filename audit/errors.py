@@ -1,0 +1,29 @@
+"""What can be wrong with what we have to prove."""
+
+from typing import ClassVar
+
+from rules.errors import ComplianceError
+
+
+class UnknownDecisionError(ComplianceError):
+    """The organisation has no decision of that id."""
+
+    code: ClassVar[str] = "unknown_decision"
+
+
+class DecisionSealedError(ComplianceError):
+    """The decision is on record, and what it rested on does not open any more."""
+
+    code: ClassVar[str] = "decision_sealed"
+
+
+class AlreadyReportedError(ComplianceError):
+    """The sender has said already what became of this message, and it was something else."""
+
+    code: ClassVar[str] = "already_reported"
+
+
+class NotAllowedError(ComplianceError):
+    """No leave was given for this message, so there is nothing to report."""
+
+    code: ClassVar[str] = "not_allowed"

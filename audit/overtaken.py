@@ -1,0 +1,39 @@
+"""Has the person said since then that they want no more? A permit does not outlive that word."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from audit.decisions import RecordedDecision
+from consent.events import STOPS, RecordedKind
+from consent.keys.key_ring import KeyRing
+from consent.ledger.entries import read_subject
+from consent.ledger.leaf import Log, decode_leaf
+from consent.standing import KeptEvent
+from consent.subjects import find_by_index
+
+_ENDS = frozenset(STOPS | {RecordedKind.ERASE})
+
+
+def is_stopped_since(events: Iterable[KeptEvent], consent_size: int) -> bool:
+    """Tell whether an opt-out or an erasure was recorded after the log had that size.
+
+    Whatever its scope: how far it reaches is law, and asking again takes a moment.
+    """
+    return any(event.index >= consent_size and event.event in _ENDS for event in events)
+
+
+def is_overtaken(
+    connection: Connection, organisation: str, decision: RecordedDecision, *, keys: KeyRing
+) -> bool:
+    """The same from the decision alone, where nobody gives the address again."""
+    subject = decision.subject
+    if subject is None and decision.blind_index is not None:
+        known = find_by_index(connection, organisation, [decision.blind_index], keys=keys)
+        found = known.get(decision.blind_index)
+        subject = None if found is None else found.id
+    if subject is None:
+        return False
+    size = decision.opened.decision.read.consent
+    entries = read_subject(connection, organisation, Log.CONSENT, subject)
+    return any(entry.index >= size and decode_leaf(entry.leaf).type in _ENDS for entry in entries)
