@@ -375,6 +375,14 @@ def test_an_allow_is_not_given_again_after_an_opt_out(desk: Desk, known: bool) -
     assert isinstance(work.superseded(*asked, now=now), DecisionSupersededError)
 
 
+def test_an_allow_that_does_not_open_any_more_is_not_given_again(consenting: Desk) -> None:
+    reply = an_answered(consenting.check_one(consenting.a_check()))
+    superseded = CheckMessages(consenting.gate).superseded(
+        consenting.connection, "org_other", reply, now=BY_DAY
+    )
+    assert isinstance(superseded, DecisionSupersededError)
+
+
 def test_a_deny_may_be_given_again(desk: Desk) -> None:
     reply = an_answered(desk.check_one(desk.a_check()))
     work = CheckMessages(desk.gate)
