@@ -125,8 +125,8 @@ def test_a_value_that_ends_before_it_begins_is_refused() -> None:
 @pytest.mark.parametrize(
     ("route", "says"),
     [
-        ("{grant: express, open: true}", "exactly one of grant, relation and open"),
-        ("{registry: {id: xa-dnc}}", "exactly one of grant, relation and open"),
+        ("{grant: express, open: true}", "exactly one of grant, relation, open and confirmation"),
+        ("{registry: {id: xa-dnc}}", "exactly one of grant, relation, open and confirmation"),
         ("{grant: express, within: 2 years}", "within says nothing on a route of the kind grant"),
         ("{open: true, qualities: [separate]}", "qualities says nothing"),
         ("{relation: [grant]}", "a relation is one or more of"),
