@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from litestar.types import ASGIApp
 
-from api.app import Components, create_app, open_components
+from api.app import Components, Doors, create_app, open_components
 from api.data_folder import DataFolder
 from api.database import migrate
 from api.errors import DataFolderError
@@ -35,19 +35,23 @@ def serve(settings: Settings, *, on_start: Started | None = None) -> None:
         return
     with open_components(settings) as components:
         capture_libraries(components.service.telemetry)
-        doors = create_app(components)
-        config = _config(doors.network, settings, lifespan="on")
-        socket_for_commands = None
-        if settings.database_url is None:
-            folder = DataFolder(settings.data)
-            socket_for_commands = _CommandSocket(folder, _config(doors.operator, settings))
+        run(create_app(components), components, on_start=on_start)
 
-        def started(address: str) -> None:
-            if on_start is not None:
-                on_start(components, address)
 
-        server = TwoDoorServer(config, socket_for_commands, started)
-        server.run()
+def run(doors: Doors, components: Components, *, on_start: Started | None = None) -> None:
+    """Serve an application that is put together already, in this one process."""
+    settings = components.settings
+    config = _config(doors.network, settings, lifespan="on")
+    socket_for_commands = None
+    if settings.database_url is None:
+        folder = DataFolder(settings.data)
+        socket_for_commands = _CommandSocket(folder, _config(doors.operator, settings))
+
+    def started(address: str) -> None:
+        if on_start is not None:
+            on_start(components, address)
+
+    TwoDoorServer(config, socket_for_commands, started).run()
 
 
 def make_network_door() -> ASGIApp:
