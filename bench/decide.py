@@ -93,23 +93,28 @@ def main() -> None:
     flat = [_flat(one) for one in people]
     contenders = {**_cedar(flat), **_zen(flat)}
     contenders["ours, one at a time"] = lambda: [plan.decide_many((one,)) for one in people]
-    contenders["ours, batch"] = lambda: plan.decide_many(people)
+    contenders["ours, batch of 1,000"] = lambda: plan.decide_many(people)
     micros = _measure(contenders)
     print(f"\nmicroseconds a decision, median of {ROUNDS} rounds taken in turn:")
     for name, took in micros.items():
         print(f"  {name:<44} {took:8.2f}   {1e6 / took:12,.0f} a second")
-    floor = min(
-        took for name, took in micros.items() if "one at a time" in name and "ours" not in name
+    _print_ratios(micros)
+
+
+def _print_ratios(micros: dict[str, float]) -> None:
+    theirs = {name: took for name, took in micros.items() if not name.startswith("ours")}
+    one = min(took for name, took in theirs.items() if name.endswith("one at a time"))
+    many = min(took for name, took in theirs.items() if "batch of 1,000" in name)
+    tricked = min(one, *(took for name, took in theirs.items() if "batches of one" in name))
+    rows = (
+        ("one at a time, to the faster of the two (to reach: 4)", one, "ours, one at a time"),
+        ("one at a time, to batches of one as well", tricked, "ours, one at a time"),
+        ("in a batch, to the faster one at a time (to reach: 20)", one, "ours, batch of 1,000"),
+        ("in a batch, to the faster batch", many, "ours, batch of 1,000"),
     )
-    batch = min(took for name, took in micros.items() if "batch" in name and "ours" not in name)
     print("\nratios:")
-    print(
-        f"  one at a time, to the faster of the two     {floor / micros['ours, one at a time']:6.1f}  (to reach: 4)"
-    )
-    print(
-        f"  in batches, to the same floor               {floor / micros['ours, batch']:6.1f}  (to reach: 20)"
-    )
-    print(f"  in batches, to the faster of their batches  {batch / micros['ours, batch']:6.1f}")
+    for words, floor, ours in rows:
+        print(f"  {words:<58} {floor / micros[ours]:6.1f}")
 
 
 def person(number: int, chance: random.Random) -> Facts:
@@ -163,16 +168,16 @@ def _events(chance: random.Random) -> list[Event]:
         )
     if chance.random() < 0.5:
         events.append(Event(event=EventKind.PURCHASE, at=at(chance.uniform(1, 900))))
-    for _ in range(chance.choices((0, 1, 2, 4), (40, 40, 15, 5))[0]):
-        events.append(
-            Event(
-                event=EventKind.SENT,
-                at=at(chance.choice((0.5, 7, 14, 28))),
-                channel=Channel.SMS,
-                purpose=Purpose.MARKETING,
-                brand="Acme",
-            )
+    events += [
+        Event(
+            event=EventKind.SENT,
+            at=at(chance.choice((0.5, 7, 14, 28))),
+            channel=Channel.SMS,
+            purpose=Purpose.MARKETING,
+            brand="Acme",
         )
+        for _ in range(chance.choices((0, 1, 2, 4), (40, 40, 15, 5))[0])
+    ]
     if chance.random() < 0.08:
         events.append(
             Event(event=EventKind.REVOKE, at=at(chance.uniform(0, 30)), channel=Channel.SMS)
@@ -238,7 +243,9 @@ def _cedar(flat: Sequence[dict[str, object]]) -> dict[str, Callable[[], object]]
         "cedarpy, one at a time": lambda: [
             cedarpy.is_authorized(request, policies, entities) for request in requests
         ],
-        "cedarpy, batch": lambda: cedarpy.is_authorized_batch(requests, policies, entities),
+        "cedarpy, batch of 1,000": lambda: cedarpy.is_authorized_batch(
+            requests, policies, entities
+        ),
     }
 
 
@@ -251,10 +258,10 @@ def _zen(flat: Sequence[dict[str, object]]) -> dict[str, Callable[[], object]]:
     assert all(answer["success"] for answer in engine.evaluate_batch(requests))
     return {
         "zen-engine, one at a time": lambda: [decision.evaluate(one) for one in texts],
-        "zen-engine, batches of one, one at a time": lambda: [
+        "zen-engine, batches of one": lambda: [
             engine.evaluate_batch([request]) for request in requests
         ],
-        "zen-engine, batch (its own threads)": lambda: engine.evaluate_batch(requests),
+        "zen-engine, batch of 1,000 (its own threads)": lambda: engine.evaluate_batch(requests),
     }
 
 

@@ -9,7 +9,8 @@ from rules.history import Event
 from rules.vocabulary import ReasonCode, Verdict
 
 _ALLOW, _DEFER, _DENY = Verdict.ALLOW, Verdict.DEFER, Verdict.DENY
-_NO_FINDINGS: tuple[Finding, ...] = ()
+_Findings = tuple[Finding, ...]
+_NO_FINDINGS: _Findings = ()
 
 # A frozen dataclass sets each field through a checked call, which takes four times as long as
 # everything else about it. These have the same slots in the same order and are filled plainly;
@@ -87,7 +88,7 @@ denied = cast("Callable[[tuple[Finding, ...]], Decision]", _Denied)
 """Give the decision that these findings stand against for good."""
 
 deferred = cast(
-    "Callable[[tuple[Finding, ...], tuple[Obligation, ...], datetime, tuple[Event, ...]], Decision]",
+    "Callable[[_Findings, tuple[Obligation, ...], datetime, tuple[Event, ...]], Decision]",
     _Deferred,
 )
 """Give the decision that waiting cures: findings, obligations, ``not_before``, what it rests on."""

@@ -124,7 +124,7 @@ class Folding:
         return known
 
     def not_before(self, outcome: Outcome, at: datetime) -> datetime | None:
-        """Give the first permitted instant for somebody who lifts nothing and has every cap free."""
+        """Give the first permitted instant for whom nothing is lifted and every cap is free."""
         if not outcome.waits:
             waiting = (rule for rule in self.bound if rule.waits)
             bare = [replace(rule, values=tuple(map(_unlifted, rule.values))) for rule in waiting]

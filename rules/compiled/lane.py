@@ -20,7 +20,7 @@ Lane = Callable[[Facts, datetime], Decision | None]
 """Decides on whoever has nothing out of the ordinary on record; None: go the longer way."""
 
 
-def lane_of(
+def lane_of(  # noqa: C901
     consent: ConsentCheck,
     waiting: tuple[tuple[Finding, ...], datetime | None],
     owed: tuple[tuple[Obligation, ...], datetime | None],
@@ -110,7 +110,7 @@ def _refusals(
         if waits:
             return None
         if ended is not None:
-            if any([grant.at > ended for grant in grants]):
+            if any(grant.at > ended for grant in grants):
                 return None
             return denied(consent.revoked(ended))
         if len(grants) == 1:

@@ -30,10 +30,7 @@ def decide_folded(folding: Folding, facts: Facts, at: datetime) -> Decision:
     if folding.by_reference:
         return decide(facts, folding.bound)
     person = Person(facts.history.events, at)
-    lifts = 0
-    if folding.lifts and not (person.plain and folding.spares_the_unusual):
-        for bit, check in folding.lifts:
-            lifts |= bit if check.stands(person, facts, at) else 0
+    lifts = _lifts(folding, person, facts, at)
     outcome = folding.outcomes.get(lifts) or folding.outcome(lifts, at)
 
     until, rests_on = outcome.until, _NONE
@@ -65,6 +62,13 @@ def decide_folded(folding: Folding, facts: Facts, at: datetime) -> Decision:
         return allowed(outcome.obligations, until, rests_on)
     unlifted = free and not lifts and not person.future and not folding.lifts_ask_register
     return _decide_against(folding, outcome, facts, found, (rests_on, until, unlifted))
+
+
+def _lifts(folding: Folding, person: Person, facts: Facts, at: datetime) -> int:
+    """Give the bit of every lift that stands for the person."""
+    if person.plain and folding.spares_the_unusual:
+        return 0
+    return sum(bit for bit, check in folding.lifts if check.stands(person, facts, at))
 
 
 def _longest(standing: Sequence[Standing]) -> datetime | None:

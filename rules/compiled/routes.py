@@ -169,7 +169,7 @@ class RelationCheck:
     def ground(
         self, relations: Sequence[Event], said: Said, facts: Facts, at: datetime
     ) -> Standing | None:
-        """Give the best of ``relations``, those in ``said``; none is asked where an opt-out stands."""
+        """Give the best of ``relations``, those in ``said``; none serves under an opt-out."""
         route = self.route
         for relation in reversed(relations):
             if relation.event not in route.events or not self._scope.names(relation):

@@ -14,7 +14,7 @@ from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
 from rules.kinds.sending_hours import Day, SendingHours, Window
 from rules.rule import SINCE_EVER, Binds, Case, Found, Terms
-from rules.vocabulary import EventKind, Level, Purpose, ReasonCode, Verdict
+from rules.vocabulary import EventKind, Level, ObligationCode, Purpose, ReasonCode, Verdict
 from tests.support.law import NOON, a_grant, a_message_to, a_rule, an_event, at
 
 DAYTIME: Day = (Window(time(8), time(21)),)
@@ -41,7 +41,8 @@ def test_every_rule_is_asked_and_the_strictest_finding_wins() -> None:
     assert decision.verdict is Verdict.DENY
     assert codes(decision) == [ReasonCode.QUIET_HOURS, ReasonCode.CONSENT_MISSING]
     assert decision.not_before is None
-    assert decision.obligations == decision.rests_on == ()
+    assert decision.obligations == ()
+    assert decision.rests_on == ()
 
 
 def test_a_message_that_only_has_to_wait_is_told_until_when() -> None:
@@ -114,7 +115,8 @@ def test_a_change_of_law_ends_the_permission() -> None:
 
 def test_obligations_come_with_what_may_go() -> None:
     decision = decide(a_message_to(), (a_rule(Identity()), a_rule(RecordKeeping(months=60))))
-    assert [owed.code for owed in decision.obligations] == ["include_identity", "keep_record"]
+    owed = [one.code for one in decision.obligations]
+    assert owed == [ObligationCode.INCLUDE_IDENTITY, ObligationCode.KEEP_RECORD]
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])

@@ -1,19 +1,29 @@
 """The plan means what the reference means, for any law, any people and any messages."""
 
+import importlib
+import pkgutil
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules import kinds
+from rules.compiled.folding import KNOWN
 from rules.engine import decide_in_order
 from rules.facts import Facts
+from rules.kinds.content import Identity
 from rules.plan import compile_plan
-from rules.rule import Rule
-from tests.support.strategies import batches, releases
+from rules.rule import Case, Found, Rule, Terms
+from rules.vocabulary import ReasonCode, Verdict
+from tests.support.law import a_message_to, a_rule
+from tests.support.law_strategies import campaign_rules, releases
+from tests.support.strategies import batches
 
 
-@settings(max_examples=400)
+@pytest.mark.slow
+@settings(max_examples=150)
 @given(rules=releases(), facts=batches())
 def test_the_plan_decides_as_the_reference_does(
     rules: tuple[Rule, ...], facts: list[Facts]
@@ -21,7 +31,8 @@ def test_the_plan_decides_as_the_reference_does(
     assert compile_plan(rules).decide_many(facts) == decide_in_order(facts, rules)
 
 
-@settings(max_examples=200)
+@pytest.mark.slow
+@settings(max_examples=50)
 @given(
     rules=releases(),
     facts=batches(most=3),
@@ -35,6 +46,65 @@ def test_what_a_plan_keeps_changes_no_later_answer(
     for seconds in (0, *later, 0):
         moved = [_moved(one, seconds) for one in facts]
         assert plan.decide_many(moved) == decide_in_order(moved, rules)
+
+
+@pytest.mark.slow
+@settings(max_examples=150)
+@given(rules=campaign_rules(), facts=batches(plain=True))
+def test_the_short_way_decides_as_the_reference_does(
+    rules: tuple[Rule, ...], facts: list[Facts]
+) -> None:
+    """Signed consent and little else: here most people are decided on in one pass."""
+    assert compile_plan(rules).decide_many(facts) == decide_in_order(facts, rules)
+
+
+def test_the_plan_knows_every_kind() -> None:
+    """One that it does not know is asked by the reference, which is right, and slow."""
+    for module in pkgutil.iter_modules(kinds.__path__):
+        importlib.import_module(f"rules.kinds.{module.name}")
+    ours = {kind for kind in Terms.__subclasses__() if kind.__module__.startswith("rules.")}
+    # A class with slots is made twice, so that classes are told apart by name.
+    assert {kind.__qualname__ for kind in ours} == {kind.__qualname__ for kind in KNOWN}
+
+
+class Unknown(Terms):
+    """A kind that the plan has never seen."""
+
+    def findings(self, case: Case) -> tuple[Found, ...]:
+        young = (case.facts.recipient.age or 0) < 18
+        return (Found(Verdict.DENY, ReasonCode.MINOR),) if young else ()
+
+
+def test_a_kind_that_the_plan_does_not_know_is_asked_all_the_same() -> None:
+    plan = compile_plan((a_rule(Unknown()),))
+    young, old = a_message_to(key="1", age=17), a_message_to(key="2", age=18)
+    verdicts = [decision.verdict for decision in plan.decide_many((young, old))]
+    assert verdicts == [Verdict.DENY, Verdict.ALLOW]
+
+
+def test_a_rule_that_raises_ends_the_whole_batch() -> None:
+    plan = compile_plan((a_rule(Broken()),))
+    with pytest.raises(ZeroDivisionError):
+        plan.decide_many((a_message_to(),))
+
+
+class Broken(Terms):
+    def findings(self, case: Case) -> tuple[Found, ...]:
+        raise ZeroDivisionError
+
+
+def test_what_is_kept_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rules.plan.MESSAGES_KEPT", 3)
+    monkeypatch.setattr("rules.plan.PLACES_KEPT", 3)
+    plan = compile_plan((a_rule(Identity()),))
+    zones = ("America/New_York", "Europe/Berlin", "Asia/Kolkata", "Asia/Tokyo")
+    for number in range(10):
+        facts = a_message_to(text=f"Acme {number}", zones=(zones[number % 4],))
+        assert plan.decide_many((facts,))[0].verdict is Verdict.ALLOW
+        assert len(plan._messages) <= 3
+    for zone in zones:
+        plan.decide_many((a_message_to(text="Acme", zones=(zone,)),))
+    assert all(len(foldings) <= 3 for foldings in plan._messages.values())
 
 
 def _moved(facts: Facts, seconds: int) -> Facts:
