@@ -103,7 +103,7 @@ def grant_routes() -> st.SearchStrategy[Route]:
     )
     return st.builds(
         GrantRoute,
-        level=st.sampled_from(Level),
+        level=st.sampled_from(tuple(Level)),
         qualities=st.just(frozenset[Quality]()) | some(QUALITIES, 1),
         lapse=st.none() | lapses,
         own_scope=st.booleans(),
@@ -143,7 +143,8 @@ def lifts() -> st.SearchStrategy[tuple[Route, ...]]:
 
 def consents() -> st.SearchStrategy[Consent]:
     plain = st.builds(
-        Consent, routes=st.builds(GrantRoute, level=st.sampled_from(Level)).map(lambda one: (one,))
+        Consent,
+        routes=st.builds(GrantRoute, level=st.sampled_from(Level)).map(lambda one: (one,)),
     )
     reaches = st.builds(
         OptOutReach,
@@ -351,42 +352,3 @@ def dated_rules(draw: st.DrawFn, name: str = "xa-rule") -> Rule:
 def releases(draw: st.DrawFn, most: int = 6) -> tuple[Rule, ...]:
     count = draw(st.integers(1, most))
     return tuple(draw(dated_rules(f"xa-rule-{number}")) for number in range(count))
-
-
-@st.composite
-def campaign_rules(draw: st.DrawFn) -> tuple[Rule, ...]:
-    """The law that most campaigns meet: signed consent, hours, caps, ages, reassigned numbers."""
-    night: tuple[Route, ...] = (
-        GrantRoute(level=Level.EXPRESS, qualities=frozenset({Quality.NIGHT})),
-    )
-    reach = st.builds(
-        OptOutReach,
-        scoped_stops_all_from=one_or_none(days()),
-        ended_contract_stops=st.sampled_from((False, False, False, True)),
-    )
-    grant = st.builds(
-        GrantRoute,
-        level=st.sampled_from((Level.EXPRESS, Level.EXPRESS_WRITTEN)),
-        register=st.sampled_from((None, None, None, RegisterTest(registry=REGISTERS[0]))),
-    )
-    day = (Window(time(8), time(21)),)
-    terms: list[Terms] = [
-        ValidAddress(),
-        draw(st.builds(Consent, routes=st.tuples(grant), reach=reach)),
-        SendingHours(week=(day,) * 7, lifted_by=draw(st.sampled_from(((), night)))),
-        *draw(
-            st.lists(
-                st.builds(FrequencyCap, limit=st.integers(1, 3), hours=st.just(24)), max_size=1
-            )
-        ),
-        *draw(st.lists(st.just(NumberReassignment(registry=REGISTERS[1])), max_size=1)),
-        *draw(st.lists(st.just(MinimumAge(age=13)), max_size=1)),
-        *draw(st.lists(duties(), max_size=2)),
-    ]
-    return tuple(standing_rule(f"xa-rule-{number}", one) for number, one in enumerate(terms))
-
-
-def standing_rule(name: str, terms: Terms) -> Rule:
-    """One rule that says this and always did."""
-    value = Value(terms, a_provision(name, SINCE_EVER))
-    return Rule(name, "kind", "A rule of XA.", Binds(), (value,), terms.waits)
