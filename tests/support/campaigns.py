@@ -22,15 +22,27 @@ from rules.kinds.routes import ConfirmationRoute, GrantRoute, OpenRoute, Relatio
 from rules.kinds.sending_hours import Day, SendingHours, Window
 from rules.periods import Period, Unit
 from rules.rule import Rule, Terms
-from rules.vocabulary import Channel, EventKind, Level, Purpose, Quality, RecipientKind
+from rules.vocabulary import Channel, EventKind, Level, Purpose, Quality, RecipientKind, Via
 from tests.support.law import a_rule, at
 
 T = TypeVar("T")
 
 NOON = at("2026-03-02T17:00:00+00:00")
+INSTANTS = (
+    *[NOON] * 4,
+    at("2026-03-02T13:59:59+00:00"),
+    at("2026-03-03T01:00:00+00:00"),
+    at("2026-03-03T04:30:00+00:00"),
+    # The next night clocks go forward.
+    at("2026-03-07T17:00:00+00:00"),
+    at("2026-03-08T04:30:00+00:00"),
+)
+"""At noon, a second too soon in the east, in the evening, at night; and when clocks change."""
+
 ZONES = tuple(map(ZoneInfo, ("America/New_York", "America/Los_Angeles", "America/Chicago")))
 NIGHT: tuple[Route, ...] = (GrantRoute(level=Level.EXPRESS, qualities=frozenset({Quality.NIGHT})),)
 CONFIRMING: tuple[Route, ...] = (ConfirmationRoute(within=Period(1, Unit.DAYS)),)
+INFO = frozenset({"info"})
 SALE = RelationRoute(
     events=frozenset({EventKind.PURCHASE, EventKind.CONTRACT}), within=Period(1, Unit.MONTHS)
 )
@@ -38,7 +50,7 @@ SALE = RelationRoute(
 
 def a_campaign(chance: Random, people: int = 40) -> tuple[tuple[Rule, ...], list[Facts]]:
     """Give some law, and one message to many; a few people are written to twice."""
-    send_at = NOON + timedelta(hours=chance.choice((0, 0, 0, 0, -3, 8)))
+    send_at = chance.choice(INSTANTS)
     message = Message(
         channel=Channel.SMS,
         purpose=Purpose.MARKETING,
@@ -60,13 +72,17 @@ def a_campaign(chance: Random, people: int = 40) -> tuple[tuple[Rule, ...], list
     return tuple(a_rule(one, name=f"xa-{n}") for n, one in enumerate(_law(chance))), facts
 
 
+def _is_holiday(day: date, region: str | None) -> bool:
+    return region == "XA-1" and day == date(2026, 3, 3)
+
+
 def _law(chance: Random) -> list[Terms]:
     day: Day = (Window(time(8), time(21)),)
     spare = _mostly(chance, chance.choice(((), NIGHT)), CONFIRMING)
     terms: list[Terms] = [
         ValidAddress(),
         Consent(routes=_routes(chance), reach=_reach(chance)),
-        SendingHours(week=(day,) * 7, lifted_by=spare),
+        SendingHours(week=(day,) * 7, lifted_by=spare, holiday=(), is_holiday=_is_holiday),
     ]
     others: tuple[Terms, ...] = (
         FrequencyCap(limit=chance.randint(1, 3), hours=24),
@@ -74,6 +90,7 @@ def _law(chance: Random) -> list[Terms]:
         NumberReassignment(registry="xa-reassigned"),
         MinimumAge(age=13, own_consent_only=chance.random() < 0.3),
         Identity(lifted_by=spare),
+        SendingHours(week=((Window(time(7), time(22)),),) * 7),
     )
     terms += [one for one in others if chance.random() < 0.5]
     if chance.random() < 0.15:
@@ -88,17 +105,18 @@ def _routes(chance: Random) -> tuple[Route, ...]:
     plain = GrantRoute(level=chance.choice((Level.EXPRESS, Level.EXPRESS_WRITTEN)))
     tested = GrantRoute(level=Level.EXPRESS, register=_test(chance))
     several: tuple[Route, ...] = (plain, SALE, OpenRoute(register=_test(chance)))
-    business = OpenRoute(kinds=frozenset({RecipientKind.BUSINESS}))
-    return _mostly(
-        chance, (plain,), chance.choice(((tested,), several, (plain, SALE), (plain, business)))
+    business = OpenRoute(
+        kinds=frozenset({RecipientKind.BUSINESS}), mailboxes=chance.choice((frozenset(), INFO))
     )
+    other = chance.choice(((tested,), several, (plain, SALE), (plain, business)))
+    return _mostly(chance, (plain,), other, odds=0.3)
 
 
 def _reach(chance: Random) -> OptOutReach:
     return OptOutReach(
         unscoped_stops=_mostly(chance, None, chance.random() < 0.5),
         scoped_stops_all_from=_mostly(chance, None, date(2026, 2, 20)),
-        ended_contract_stops=chance.random() < 0.1,
+        ended_contract_stops=chance.random() < 0.3,
         unstoppable=chance.random() < 0.05,
     )
 
@@ -107,7 +125,7 @@ def _test(chance: Random) -> RegisterTest:
     return RegisterTest(
         registry="xa-register",
         age=chance.choice((None, Age(days=31))),
-        consent_after_entry=chance.random() < 0.3,
+        consent_after_entry=chance.random() < 0.6,
     )
 
 
@@ -118,7 +136,9 @@ def _person(chance: Random, key: str) -> Recipient:
         country="XA",
         jurisdictions=("XA",),
         time_zones=zones,
-        kind=_mostly(chance, RecipientKind.CONSUMER, RecipientKind.BUSINESS),
+        kind=_mostly(chance, RecipientKind.CONSUMER, RecipientKind.BUSINESS, odds=0.3),
+        region=chance.choice((None, "XA-1")),
+        local_part=chance.choice((None, "info")),
         age=_mostly(chance, None, chance.choice((12, 13, 30))),
         address_problem=_mostly(chance, None, "too_short", odds=0.03),
     )
@@ -142,7 +162,7 @@ def _history(chance: Random, send_at: datetime) -> History:
     moments += [send_at - timedelta(hours=24), send_at, send_at + timedelta(seconds=1)]
 
     def moment() -> datetime:
-        return chance.choices(moments, (30, 30, 30, 4, 4, 2))[0]
+        return chance.choices(moments, (30, 30, 30, 4, 4, 3))[0]
 
     events = [_grant(chance, moment(), send_at) for _ in range(chance.choice((0, 1, 1, 1, 1, 2)))]
     events += [
@@ -157,7 +177,8 @@ def _history(chance: Random, send_at: datetime) -> History:
                 at=moment(),
                 channel=_mostly(chance, None, Channel.EMAIL),
                 purpose=_mostly(chance, None, Purpose.SERVICE),
-                ends_at=_mostly(chance, None, moment()),
+                ends_at=_mostly(chance, None, moment(), odds=0.5),
+                via=_mostly(chance, None, Via.REGISTRY, odds=0.5),
             )
             for _ in range(chance.choice((1, 1, 2)))
         ]

@@ -137,18 +137,18 @@ def test_a_law_that_names_a_clock_is_not_asked_where_the_recipient_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("particulars", "verdict"),
+    ("channel", "purpose", "verdict"),
     [
-        ({"channel": Channel.SMS, "purpose": Purpose.MARKETING}, Verdict.ALLOW),
-        ({"channel": Channel.SMS}, Verdict.DEFER),
-        ({}, Verdict.DEFER),
+        (Channel.SMS, Purpose.MARKETING, Verdict.ALLOW),
+        (Channel.SMS, None, Verdict.DEFER),
+        (None, None, Verdict.DEFER),
     ],
 )
 def test_a_grant_for_the_night_lifts_the_hours_if_it_names_its_scope(
-    particulars: dict[str, object], verdict: Verdict
+    channel: Channel | None, purpose: Purpose | None, verdict: Verdict
 ) -> None:
     night = GrantRoute(level=Level.EXPRESS, qualities=frozenset({Quality.NIGHT}), own_scope=True)
     terms = SendingHours(week=(DAYTIME,) * 7, lifted_by=(night,))
-    grant = a_grant(qualities=frozenset({Quality.NIGHT}), **particulars)
+    grant = a_grant(qualities=frozenset({Quality.NIGHT}), channel=channel, purpose=purpose)
     late = a_message_to(grant, send_at=at("2026-03-02T23:00:00-05:00"))
     assert decide(late, (a_rule(terms),)).verdict is verdict
