@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, time, timedelta
 from random import Random
 
 import pytest
@@ -13,13 +13,17 @@ from hypothesis import strategies as st
 from rules import kinds
 from rules.compiled.folding import KNOWN
 from rules.engine import decide_in_order
-from rules.facts import Facts
+from rules.facts import Facts, RegistryEntry
+from rules.kinds.consent import Consent
 from rules.kinds.content import Identity
+from rules.kinds.registers import RegisterTest
+from rules.kinds.routes import GrantRoute
+from rules.kinds.sending_hours import SendingHours, Window
 from rules.plan import compile_plan
 from rules.rule import Case, Found, Rule, Terms
-from rules.vocabulary import ReasonCode, Verdict
+from rules.vocabulary import EventKind, Level, Quality, ReasonCode, Verdict, Via
 from tests.support.campaigns import a_campaign
-from tests.support.law import a_message_to, a_rule
+from tests.support.law import a_grant, a_message_to, a_rule, an_event, at
 from tests.support.law_strategies import releases
 from tests.support.strategies import batches
 
@@ -66,6 +70,30 @@ def test_a_campaign_is_decided_as_the_reference_does(seed: int) -> None:
     assert plan.decide_many(moved) == decide_in_order(moved, rules)
     nameless = [replace(one, message=replace(one.message, text="sale")) for one in facts]
     assert plan.decide_many(nameless) == decide_in_order(nameless, rules)
+
+
+def test_what_lifts_the_hours_later_is_seen_in_time() -> None:
+    """A grant on record that lies ahead ends the waiting before the morning does."""
+    night = GrantRoute(level=Level.EXPRESS, qualities=frozenset({Quality.NIGHT}))
+    hours = SendingHours(week=((Window(time(8), time(21)),),) * 7, lifted_by=(night,))
+    ahead = a_grant("2026-03-03T07:00:00-05:00", qualities=frozenset({Quality.NIGHT}))
+    late = a_message_to(ahead, send_at=at("2026-03-02T23:00:00-05:00"))
+    rules = (a_rule(hours),)
+    assert compile_plan(rules).decide_many((late,)) == decide_in_order((late,), rules)
+
+
+def test_a_grant_made_after_the_entry_stands_in_spite_of_it() -> None:
+    test = RegisterTest(registry="xa-register", consent_after_entry=True)
+    rules = (a_rule(Consent(routes=(GrantRoute(level=Level.EXPRESS, register=test),))),)
+    listed = RegistryEntry(registry="xa-register", listed=True, as_of=date(2026, 3, 1))
+    entered = an_event(EventKind.REVOKE, "2026-01-01T12:00:00-05:00", via=Via.REGISTRY)
+    facts = (
+        a_message_to(entered, a_grant(), registries=(listed,), key="1"),
+        a_message_to(a_grant(), registries=(listed,), key="2"),
+    )
+    decisions = compile_plan(rules).decide_many(facts)
+    assert [decision.verdict for decision in decisions] == [Verdict.ALLOW, Verdict.DENY]
+    assert decisions == decide_in_order(facts, rules)
 
 
 def test_the_plan_knows_every_kind() -> None:
