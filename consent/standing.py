@@ -189,8 +189,8 @@ def load_rows(
     """The rows of these persons, in one statement."""
     if not ids:
         return {}
-    rows = _BY_SUBJECT.execute(connection, {"organisation": organisation, "ids": ids})
-    return {subject: (head_seq, sealed) for subject, head_seq, sealed in rows.all()}
+    rows = _BY_SUBJECT.fetch(connection, {"organisation": organisation, "ids": ids})
+    return {subject: (head_seq, sealed) for subject, head_seq, sealed in rows}
 
 
 def project(

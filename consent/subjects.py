@@ -90,7 +90,7 @@ def find_by_index(
     """Whose these blind indexes are today, in one statement; strangers' are absent."""
     if not blind_indexes:
         return {}
-    found = _BY_BLIND_INDEX.execute(
+    found = _BY_BLIND_INDEX.fetch(
         connection,
         {
             "organisation": organisation,
@@ -98,7 +98,7 @@ def find_by_index(
             "blind_indexes": list(blind_indexes),
         },
     )
-    return {blind_index: Subject(id_, head_seq) for blind_index, id_, head_seq in found.all()}
+    return {blind_index: Subject(id_, head_seq) for blind_index, id_, head_seq in found}
 
 
 def find_many(

@@ -10,9 +10,11 @@ from sqlalchemy import Connection, bindparam
 
 from consent.ledger import chains, tables, tiles
 from consent.ledger.chains import NO_CHAIN, Chain
+from consent.ledger.columns import microseconds_of
 from consent.ledger.errors import HeadMovedError, UnknownLogError
 from consent.ledger.leaf import LEAF_VERSION, Leaf, Log, Statement, encode_leaf
 from consent.ledger.tree import leaf_hash
+from consent.rows import Rows
 
 LOCK_ORDER: tuple[Log, ...] = tuple(Log)
 """Everybody locks heads in this order, so that nobody waits for one who waits for them."""
@@ -113,7 +115,8 @@ def append_many(
     """
     if not entries:
         return []
-    batch = _Batch(organisation, log, recorded_at.astimezone(UTC))
+    at = recorded_at.astimezone(UTC)
+    batch = _Batch(organisation, log, at, microseconds_of(at))
     # The row lock makes batches queue here, so indexes have no gaps and no forks.
     found = connection.execute(_LOCK_EDGE, {"organisation": organisation, "log": log.value}).first()
     if found is None:
@@ -123,24 +126,26 @@ def append_many(
     before = chains.load(connection, organisation, log, subjects)
 
     after = dict(before)
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
+    hashes: list[bytes] = []
     for index, entry in enumerate(entries, edge.size):
         last = NO_CHAIN if entry.subject is None else after[entry.subject]
         row = _row_of(entry, batch, index, last)
+        hashes.append(row[-1])
         if entry.subject is not None:
-            after[entry.subject] = Chain(last.seq + 1, row["leaf_hash"])
+            after[entry.subject] = Chain(last.seq + 1, row[-1])
         rows.append(row)
 
-    connection.execute(_INSERT_ENTRY, rows)
-    payloads = [
-        _payload_row_of(entry, entry.payload, batch)
-        for entry in entries
-        if entry.payload is not None
-    ]
-    if payloads:
-        connection.execute(_INSERT_PAYLOAD, payloads)
+    _ENTRIES.insert(connection, rows)
+    _PAYLOADS.insert(
+        connection,
+        [
+            _payload_row_of(entry, entry.payload, organisation)
+            for entry in entries
+            if entry.payload is not None
+        ],
+    )
     chains.store(connection, organisation, log, before=before, after=after)
-    hashes = [row["leaf_hash"] for row in rows]
     extended, full = tiles.extend(edge, hashes)
     if full:
         connection.execute(_INSERT_TILE, [_tile_row_of(tile, batch) for tile in full])
@@ -165,6 +170,7 @@ class _Batch(msgspec.Struct, frozen=True):
     organisation: str
     log: Log
     recorded_at: datetime
+    recorded_us: int
 
 
 _HEAD = tables.log_head.c
@@ -194,12 +200,35 @@ _MOVE_HEAD = (
     )
     .values(size=bindparam("to_size"), edge=bindparam("to_edge"))
 )
-_INSERT_ENTRY = sa.insert(tables.log_entry)
-_INSERT_PAYLOAD = sa.insert(tables.log_payload)
+_ENTRIES = Rows(
+    tables.log_entry,
+    "organisation",
+    "log",
+    "idx",
+    "event_id",
+    "subject",
+    "subject_seq",
+    "recorded_at",
+    "leaf",
+    "leaf_hash",
+)
+_PAYLOADS = Rows(
+    tables.log_payload,
+    "event_id",
+    "organisation",
+    "subject",
+    "schema_version",
+    "key_kind",
+    "key_version",
+    "algorithm",
+    "nonce",
+    "ciphertext",
+)
 _INSERT_TILE = sa.insert(tables.log_tile)
 
 
-def _row_of(entry: SealedEntry, batch: _Batch, index: int, last: Chain) -> dict[str, Any]:
+def _row_of(entry: SealedEntry, batch: _Batch, index: int, last: Chain) -> tuple[Any, ...]:
+    """The row of an entry; its leaf hash stands last."""
     subject = entry.subject
     seq = None if subject is None else last.seq + 1
     leaf = encode_leaf(
@@ -223,32 +252,34 @@ def _row_of(entry: SealedEntry, batch: _Batch, index: int, last: Chain) -> dict[
             v=LEAF_VERSION,
         )
     )
-    return {
-        "organisation": batch.organisation,
-        "log": batch.log.value,
-        "idx": index,
-        "event_id": entry.event_id,
-        "subject": subject,
-        "subject_seq": seq,
-        "recorded_at": batch.recorded_at,
-        "leaf": leaf,
-        "leaf_hash": leaf_hash(leaf),
-    }
+    return (
+        batch.organisation,
+        batch.log.value,
+        index,
+        entry.event_id,
+        subject,
+        seq,
+        batch.recorded_us,
+        leaf,
+        leaf_hash(leaf),
+    )
 
 
-def _payload_row_of(entry: SealedEntry, sealed: SealedPayload, batch: _Batch) -> dict[str, Any]:
-    return {
-        "event_id": entry.event_id,
-        "organisation": batch.organisation,
+def _payload_row_of(
+    entry: SealedEntry, sealed: SealedPayload, organisation: str
+) -> tuple[Any, ...]:
+    return (
+        entry.event_id,
+        organisation,
         # Only what lies under a person's own key goes when that person is erased.
-        "subject": entry.subject if sealed.key_kind == "subject" else None,
-        "schema_version": sealed.schema_version,
-        "key_kind": sealed.key_kind,
-        "key_version": sealed.key_version,
-        "algorithm": sealed.algorithm,
-        "nonce": sealed.nonce,
-        "ciphertext": sealed.ciphertext,
-    }
+        entry.subject if sealed.key_kind == "subject" else None,
+        sealed.schema_version,
+        sealed.key_kind,
+        sealed.key_version,
+        sealed.algorithm,
+        sealed.nonce,
+        sealed.ciphertext,
+    )
 
 
 def _tile_row_of(tile: tiles.Tile, batch: _Batch) -> dict[str, Any]:
