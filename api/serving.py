@@ -21,6 +21,9 @@ from api.telemetry import capture_libraries
 
 STOP_SECONDS = 20
 SOCKET_BACKLOG = 128
+GC_THRESHOLD = 10_000
+"""A turn makes thousands of objects that are gone with it; looking for rings among them pays
+only now and then."""
 _OWNER_ONLY = 0o177
 
 Started = Callable[[Components, str], None]
@@ -98,6 +101,7 @@ class TwoDoorServer(uvicorn.Server):
         # and each walk holds every request up for longer than a check takes.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         self._on_start(f"http://{host}:{bound[1]}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, Final
@@ -177,6 +178,7 @@ def recipient_digest(salt: bytes, normalised: str) -> str:
     return _base64url(sha256(salt + normalised.encode()).digest())
 
 
+@lru_cache(maxsize=256)
 def text_digest(text: str) -> str:
     """SHA-256 over the text in UTF-8, in base64url."""
     return _base64url(sha256(text.encode()).digest())

@@ -31,13 +31,15 @@ def main() -> None:
     folder, core = Path(sys.argv[1]), int(sys.argv[2])
     os.sched_setaffinity(0, {core})
     settings = Settings(data=folder, port=0)
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        with open_components(settings, clock=Noon(), log_stream=nowhere) as components:
-            routes = (*ROUTES, _floor(), _one_country(components))
-            serving.run(create_app(components, routes=routes), components, on_start=_tell)
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        open_components(settings, clock=Noon(), log_stream=nowhere) as components,
+    ):
+        routes = (*ROUTES, _floor(), _one_country(components))
+        serving.run(create_app(components, routes=routes), components, on_start=_tell)
 
 
-def _tell(components: Components, address: str) -> None:
+def _tell(_: Components, address: str) -> None:
     print("listening", address, flush=True)
 
 
@@ -46,7 +48,8 @@ def _floor() -> Any:
     reply = Reply(200, msgspec.json.encode({"verdict": "deny", "reasons": []}))
 
     @post(FLOOR, status_code=200, opt=open_to(Role.SENDER), include_in_schema=False)
-    async def post_floor(data: JSONBody[CheckRequest], request: Call) -> Answer[CheckAnswer]:
+    async def post_floor(data: JSONBody[CheckRequest]) -> Answer[CheckAnswer]:
+        assert data.sender, "the body was read"
         return Answer(reply)
 
     return post_floor

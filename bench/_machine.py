@@ -52,7 +52,7 @@ def _processor() -> str:
 
 
 def _file_system(folder: Path) -> str:
-    device = os.stat(folder).st_dev
+    device = folder.stat().st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         fields = line.split()

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -41,9 +42,11 @@ def main() -> None:
     """Measure, print a table, and keep everything as JSON where asked."""
     options = _options()
     with contextlib.ExitStack() as stack:
-        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(dir=".")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.disk))) / "data"
         began = time.perf_counter()
-        filled = fill(folder, options.subjects, Noon())
+        filled = fill(options.filled or folder, options.subjects, Noon())
+        if options.filled:  # Every run begins with the same, and with no places held.
+            shutil.copytree(options.filled, folder)
         print(f"{filled.subjects:,} people on record ({time.perf_counter() - began:.0f} s)")
         os.sched_setaffinity(0, {LOAD_CORE})
         bench = stack.enter_context(_served(folder, filled))
@@ -206,13 +209,15 @@ def _show(figures: dict[str, object], about: dict[str, str]) -> None:
     print(f"{'cores':36} service on {SERVER_CORE}, load generator on {LOAD_CORE}")
     print(f"{'durability':36} SQLite WAL, synchronous=FULL, each decision before its answer")
     for name, value in figures.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {figure:,.2f}" for key, figure in value.items())
-        elif isinstance(value, list):
-            value = ", ".join(f"{figure:.2f}" for figure in value)
-        elif isinstance(value, float):
-            value = f"{value:.2f}"
-        print(f"{name:36} {value}")
+        print(f"{name:36} {_words(value)}")
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {figure:,.2f}" for name, figure in value.items())
+    if isinstance(value, list):
+        return ", ".join(f"{figure:.2f}" for figure in value)
+    return f"{value:.2f}" if isinstance(value, float) else f"{value}"
 
 
 def _options() -> argparse.Namespace:
@@ -220,7 +225,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--subjects", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each round")
-    parser.add_argument("--folder", type=Path, help="filled if it is new, and kept")
+    parser.add_argument("--disk", type=Path, default=Path(), help="a folder on the disk to use")
+    parser.add_argument("--filled", type=Path, help="a folder of people, kept for other runs")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     return parser.parse_args()
 

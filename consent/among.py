@@ -21,7 +21,10 @@ Among = Callable[[ColumnElement[Any], str], ColumnElement[bool]]
 
 
 class ByMany:
-    """A statement built once a database by ``build``, which is given an ``Among``."""
+    """A statement built once a database by ``build``, which is given an ``Among``.
+
+    It may name no keys at all, and is then one of those that every turn runs.
+    """
 
     def __init__(self, build: Callable[[Among], Executable]) -> None:
         self._statements: Mapping[str, Executable] = {
@@ -53,45 +56,45 @@ class ByMany:
                 self._statements["sqlite"], connection, parameters, length
             )
         rows = run(connection, text.sql, text.values(parameters, length)).fetchall()
-        return [text.typed(row) for row in rows] if text.results else rows
+        return [text.row(row) for row in rows] if text.typed else rows
 
 
 class _Text(NamedTuple):
-    """A statement as SQLite takes it, and which parameter each of its marks stands for.
+    """A statement as SQLite takes it.
 
-    ``marks``: name, place in its list or None, and what makes the stored value of it.
+    ``marks``: for each of its marks a parameter's name, and the place in it if it is a list.
+    ``stored``: what makes the stored value of a parameter, ``typed``: ours of a column's.
     """
 
     sql: str
-    marks: tuple[tuple[str, int | None, Callable[[Any], Any] | None], ...]
-    results: tuple[tuple[int, Callable[[Any], Any]], ...]
+    marks: tuple[tuple[str, int | None], ...]
+    constants: Mapping[str, Any]
+    stored: Mapping[str, Callable[[Any], Any]]
+    typed: tuple[tuple[int, Callable[[Any], Any]], ...]
 
     def values(self, parameters: Mapping[str, Any], length: int) -> list[Any]:
-        filled = {
-            name: [*value, *([value[0] if value else None] * (length - len(value)))]
-            for name, value in parameters.items()
-            if isinstance(value, list | tuple)
-        }
-        return [
-            filled[name][place]
-            if place is not None
-            else parameters[name]
-            if to_stored is None
-            else to_stored(parameters[name])
-            for name, place, to_stored in self.marks
-        ]
+        """The values for all marks, in their order."""
+        given = {**self.constants, **parameters}
+        for name, value in parameters.items():
+            if isinstance(value, list | tuple):
+                rest = length - len(value)
+                given[name] = [*value, *([value[0] if value else None] * rest)] if rest else value
+        for name, to_stored in self.stored.items():
+            given[name] = to_stored(given[name])
+        return [given[name] if place is None else given[name][place] for name, place in self.marks]
 
-    def typed(self, row: Sequence[Any]) -> list[Any]:
+    def row(self, row: Sequence[Any]) -> list[Any]:
+        """A row with the values as our columns have them."""
         values = list(row)
-        for place, from_stored in self.results:
+        for place, from_stored in self.typed:
             values[place] = from_stored(values[place])
         return values
 
 
 def _length_of(parameters: Mapping[str, Any]) -> int:
     """The next power of two that takes the longest list."""
-    longest = max(len(value) for value in parameters.values() if isinstance(value, list | tuple))
-    return 1 << max(0, longest - 1).bit_length()
+    lists = [value for value in parameters.values() if isinstance(value, list | tuple)]
+    return 1 << max(0, max(map(len, lists), default=0) - 1).bit_length()
 
 
 def _text_of(
@@ -102,28 +105,28 @@ def _text_of(
         name: list(range(length)) if isinstance(value, list | tuple) else None
         for name, value in parameters.items()
     }
-    assert isinstance(statement, sa.sql.ClauseElement), "a statement is an element of SQL"
-    compiled = statement.params(sample).compile(
-        dialect=dialect, compile_kwargs={"render_postcompile": True}
-    )
-    assert isinstance(compiled, SQLCompiler), "so it compiles to SQL"
+    assert isinstance(statement, sa.SelectBase), "what fetches rows selects them"
+    compiled = statement.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler), "a statement compiles to SQL"
+    expanded = compiled.construct_expanded_state(sample)
     names = {
         f"{name}_{place + 1}": (name, place)
         for name, value in sample.items()
         if value is not None
         for place in range(length)
     }
-    marks = []
-    for mark in compiled.positiontup or ():
-        name, place = names.get(mark, (mark, None))
-        bind = None if place is not None else compiled.binds[name].type.bind_processor(dialect)
-        marks.append((name, place, bind))
-    results = [
-        (place, process)
-        for place, column in enumerate(compiled._result_columns)
-        if (process := column.type.result_processor(dialect, None)) is not None
-    ]
-    return _Text(compiled.string, tuple(marks), tuple(results))
+    marks = tuple(names.get(mark, (mark, None)) for mark in expanded.positiontup or ())
+    scalars = {name for name, place in marks if place is None}
+    processors = {name: compiled.binds[name].type.bind_processor(dialect) for name in scalars}
+    columns = enumerate(statement.selected_columns)
+    typed = ((place, column.type.result_processor(dialect, None)) for place, column in columns)
+    return _Text(
+        sql=expanded.statement,
+        marks=marks,
+        constants={name: expanded.parameters[name] for name in scalars - sample.keys()},
+        stored={name: process for name, process in processors.items() if process is not None},
+        typed=tuple((place, process) for place, process in typed if process is not None),
+    )
 
 
 def _in_list(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:

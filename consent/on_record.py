@@ -132,8 +132,8 @@ def _name_others(
     concerned: set[str] = set()
     for answer in answers:
         if isinstance(answer, OnRecord):
-            concerned.update(event.sender for event in answer.events if event.sender is not None)
-            concerned.update(hold.sender for hold in answer.holds)
+            concerned.update([e.sender for e in answer.events if e.sender is not None])
+            concerned.update([hold.sender for hold in answer.holds])
     others = concerned - named.keys()
     named.update(senders.load_names(connection, organisation, others))
 

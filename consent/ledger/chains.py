@@ -4,7 +4,7 @@ In the consent log the subject's own row holds the end of its chain, in the othe
 """
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
@@ -51,11 +51,12 @@ def store(
 ) -> None:
     """Put the chains where they now end."""
     if log is Log.CONSENT:
-        ends = [(seq, hashed, organisation, id_) for id_, (seq, hashed) in after.items()]
-        if ends:
-            run(connection, _UPDATE_CONSENT, ends, many=True)
+        of_all = [(seq, hashed, organisation, id_) for id_, (seq, hashed) in after.items()]
+        if of_all:
+            run(connection, _UPDATE_CONSENT, of_all, many=True)
         return
-    known, fresh = [], []
+    known: list[tuple[Any, ...]] = []
+    fresh: list[tuple[Any, ...]] = []
     for id_, (seq, hashed) in after.items():
         ends = fresh if before[id_] is NO_CHAIN else known
         ends.append((seq, hashed, organisation, id_, log.value))
