@@ -8,7 +8,6 @@ permit in a log is no list of addresses; it is confidential all the same.
 import base64
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -47,8 +46,7 @@ class Why(StrEnum):
     UNKNOWN_DECISION = "unknown_decision"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permitted:
+class Permitted(msgspec.Struct, frozen=True, kw_only=True):
     """The message that a permit is for. ``recipient`` is the normalised address.
 
     ``sender_id`` is the ``from`` as it was given, ``decision`` the label of its id.

@@ -5,10 +5,10 @@ carries the index, so that it still counts when the stranger becomes a person.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, bindparam, delete, select, union_all
 
 from consent.among import ByMany
@@ -18,8 +18,7 @@ from consent.tables import cap_hold
 from rules.vocabulary import Channel, Purpose
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
     """A place held by one decision until before ``held_until``; ``sender`` is an id.
 
     ``blind_index``: that of any spelling of the address.

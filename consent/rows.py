@@ -19,14 +19,16 @@ class Rows:
         missing = {column.name for column in table.columns if not column.nullable} - set(columns)
         assert not missing, f"{table.name} needs {', '.join(sorted(missing))} too"
         marks = ", ".join(["?"] * len(columns))
-        # Only names of our own tables and columns stand in it.
-        self._text = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+        self._tail = f"INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"
 
     def insert(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Add all of them."""
         if not rows:
             return
-        run(connection, self._text, rows, many=True)
+        # The statement adds one row, so there is nothing else of it to undo when that is refused;
+        # told so, SQLite keeps no copies of the pages that it changes. The error is the same.
+        how = "INSERT OR FAIL" if connection.dialect.name == "sqlite" else "INSERT"
+        run(connection, f"{how} {self._tail}", rows, many=True)
 
 
 def run(connection: Connection, text: str, values: Sequence[Any], *, many: bool = False) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import Connection, bindparam, select
 
 from consent.among import ByMany
@@ -53,8 +54,7 @@ _KEYS = ByMany(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """A person on record; ``head_seq`` counts their entries in the consent log."""
 
     id: bytes

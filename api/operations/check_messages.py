@@ -51,8 +51,7 @@ LATE_AT_MOST = timedelta(minutes=5)
 FORECAST_AT_MOST = timedelta(days=90)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One message to decide on; its address is parsed and its place found already.
 
     ``actor`` is the id of the key that asks, ``sender`` of the sender in whose name the message
@@ -185,8 +184,7 @@ def check_messages(
     return [answers[place] for place in range(len(checks))]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     """A check with its facts. ``place`` is where its answer goes."""
 
     place: int
@@ -198,8 +196,7 @@ class _Asked:
     read: Read
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(msgspec.Struct, frozen=True):
     """A decision, made on these facts."""
 
     asked: _Asked
