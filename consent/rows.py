@@ -36,11 +36,15 @@ def run(connection: Connection, text: str, values: Sequence[Any], *, many: bool 
 
     Each ``?`` in it stands for a value, whichever the database.
     """
+    assert connection.in_transaction(), "nothing here begins one"
+    if connection.dialect.name != "sqlite":
+        text = text.replace("?", "%s")
+    if connection.dispatch.before_cursor_execute:
+        # Somebody follows the statements of this connection, and is to see these as well.
+        return connection.exec_driver_sql(text, list(values) if many else tuple(values))
     driver = connection.connection.driver_connection
     assert driver is not None, "a connection in use has a driver's one"
     cursor = driver.cursor()
-    if connection.dialect.name != "sqlite":
-        text = text.replace("?", "%s")
     try:
         (cursor.executemany if many else cursor.execute)(text, values)
     except connection.dialect.loaded_dbapi.Error as error:
