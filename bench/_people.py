@@ -23,10 +23,12 @@ from rules.vocabulary import Channel, Level, Purpose, Via
 
 SENDER = "acme"
 TEXT = "Acme: 20% off today. Reply STOP to opt out."
-AREA_CODES = (206, 212, 215, 303, 312, 313, 404, 415, 602, 617)
+BY_DAY = (206, 212, 215, 303, 312, 313, 404, 415, 602, 617)
+AREA_CODES = (*BY_DAY, *(code for code in range(201, 1000) if code not in BY_DAY))
+"""The first ten are of states in which a message may go at noon of this country."""
 BATCH = 1_000
 NOON = 17
-"""Hour in UTC at which it is day in every one of these areas."""
+"""Hour in UTC at which it is day in every area of ``BY_DAY``."""
 
 
 class Filled(msgspec.Struct, frozen=True):

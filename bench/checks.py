@@ -8,6 +8,7 @@ turns, so that whatever else the machine does meets all of them.
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -122,9 +123,12 @@ def _rounds(bench: Bench, options: argparse.Namespace) -> dict[str, list[tuple[T
     paths = (FLOOR, CHECKS, ONE_COUNTRY)
     measured: dict[str, list[tuple[Tally, float]]] = {path: [] for path in paths}
     load = Connections(bench.host, bench.port, CONNECTIONS)
+    seeds = itertools.count()
     for number in range(options.rounds + 1):
         for path in paths:
-            requests = bench.requests(path, int(12_000 * options.seconds), seed=number)
+            # Others' people each time: those of the round before are still in the cache.
+            seed = next(seeds)
+            requests = bench.requests(path, int(12_000 * options.seconds), seed)
             turns, cpu = bench.turns(), cpu_seconds(bench.process)
             tally = load.closed_loop(requests, options.seconds if number else 1.0)
             cpu = cpu_seconds(bench.process) - cpu

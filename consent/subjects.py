@@ -128,7 +128,7 @@ def find_by_id(
     """Those of these persons whom the organisation has and has not erased, in one statement."""
     if not ids:
         return {}
-    found = _BY_ID.execute(connection, {"organisation": organisation, "ids": list(ids)})
+    found = _BY_ID.fetch(connection, {"organisation": organisation, "ids": list(ids)})
     return {id_: Subject(id_, head_seq) for id_, head_seq in found}
 
 
@@ -205,7 +205,7 @@ def load_keys(
     if not ids:
         return {}
     newest: dict[bytes, tuple[int, bytes]] = {}
-    rows = _KEYS.execute(connection, {"organisation": organisation, "ids": list(ids)})
+    rows = _KEYS.fetch(connection, {"organisation": organisation, "ids": list(ids)})
     for id_, version, wrapped in rows:
         if id_ not in newest or newest[id_][0] < version:
             newest[id_] = (version, wrapped)

@@ -83,7 +83,7 @@ class OpenedPayload(msgspec.Struct, frozen=True):
 
 def framed(*parts: bytes) -> bytes:
     """Join parts, each with its length before it, so that no two lists give the same bytes."""
-    return b"".join([piece for part in parts for piece in (len(part).to_bytes(4, "big"), part)])
+    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
 
 
 _framed_for_all = lru_cache(maxsize=1024)(framed)
