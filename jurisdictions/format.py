@@ -113,11 +113,15 @@ class LapseShape(Shape, frozen=True, kw_only=True):
 
 
 class RouteShape(Shape, frozen=True, kw_only=True):
-    """One of ``grant``, ``relation`` and ``open`` says what kind of route it is."""
+    """One of ``grant``, ``relation``, ``open`` and ``confirmation`` says what kind of route it is.
+
+    ``confirmation`` lifts rules only: the message confirms an opt-out made so short a time ago.
+    """
 
     grant: LevelWord | None = None
     relation: tuple[EventKind, ...] | None = None
     open: Literal[True] | None = None
+    confirmation: PeriodText | None = None
     qualities: tuple[Quality, ...] = ()
     lapses: LapseShape | None = None
     own_scope: bool = False
@@ -313,7 +317,9 @@ class OptOutDeadlineValue(ValueShape, frozen=True, kw_only=True):
 
 
 class RecordKeepingValue(ValueShape, frozen=True, kw_only=True):
-    keep: PeriodText
+    """Without ``keep`` the law names no number: as long as the record is relied on."""
+
+    keep: PeriodText | None = None
 
 
 class OneClickUnsubscribeValue(ValueShape, frozen=True, kw_only=True):

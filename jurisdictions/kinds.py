@@ -25,7 +25,7 @@ from rules.kinds.minimum_age import MinimumAge
 from rules.kinds.registered_links import RegisteredLinks
 from rules.kinds.registers import Age, RegisterTest
 from rules.kinds.registry_listing import NumberReassignment, RegistryListing
-from rules.kinds.routes import GrantRoute, Lapse, OpenRoute, RelationRoute, Route
+from rules.kinds.routes import ConfirmationRoute, GrantRoute, Lapse, OpenRoute, RelationRoute, Route
 from rules.kinds.sender_header import SenderHeader
 from rules.kinds.sender_registration import SenderIdForm, SenderRegistration
 from rules.kinds.sending_hours import END_OF_DAY, Day, SendingHours, Window
@@ -55,6 +55,9 @@ def terms_of(value: shapes.ValueShape) -> Terms:
 
 def _consent(value: shapes.ConsentValue) -> Terms:
     opt_out = value.opt_out
+    for index, route in enumerate(value.routes):
+        if route.confirmation is not None:
+            raise TermsError(f"routes[{index}]", "write confirmation_within, beside the routes")
     return Consent(
         routes=_routes("routes", value.routes),
         reach=OptOutReach(
@@ -237,7 +240,9 @@ def _opt_out_deadline(value: shapes.OptOutDeadlineValue) -> Terms:
 
 
 def _record_keeping(value: shapes.RecordKeepingValue) -> Terms:
-    period = _period(value.keep)
+    period = _optional_period(value.keep)
+    if period is None:
+        return RecordKeeping()
     if period.unit is not Unit.MONTHS:
         raise TermsError("keep", "count record keeping in months or years")
     return RecordKeeping(months=period.count)
@@ -252,9 +257,9 @@ def _routes(field: str, written: Sequence[shapes.RouteShape]) -> tuple[Route, ..
 
 
 def _route(field: str, route: shapes.RouteShape) -> Route:
-    named = [route.grant is not None, route.relation is not None, route.open is not None]
-    if sum(named) != 1:
-        raise TermsError(field, "write exactly one of grant, relation and open")
+    named = [route.grant, route.relation, route.open, route.confirmation]
+    if sum(name is not None for name in named) != 1:
+        raise TermsError(field, "write exactly one of grant, relation, open and confirmation")
     _refuse_foreign_fields(field, route)
     register = None if route.registry is None else _register(route.registry)
     if route.grant is not None:
@@ -267,6 +272,8 @@ def _route(field: str, route: shapes.RouteShape) -> Route:
         )
     if route.relation is not None:
         return _relation(field, route, register)
+    if route.confirmation is not None:
+        return ConfirmationRoute(within=_period(route.confirmation))
     mailboxes = frozenset(mailbox.casefold() for mailbox in route.mailboxes)
     return OpenRoute(register=register, kinds=frozenset(route.kinds), mailboxes=mailboxes)
 
@@ -296,6 +303,7 @@ _RELATION_FIELDS = {
     "used_within", "registry",
 }  # fmt: skip
 _OPEN_FIELDS = {"open", "registry", "kinds", "mailboxes"}
+_CONFIRMATION_FIELDS = {"confirmation"}
 
 
 def _refuse_foreign_fields(field: str, route: shapes.RouteShape) -> None:
@@ -304,6 +312,8 @@ def _refuse_foreign_fields(field: str, route: shapes.RouteShape) -> None:
         allowed, word = _RELATION_FIELDS, "relation"
     elif route.open is not None:
         allowed, word = _OPEN_FIELDS, "open"
+    elif route.confirmation is not None:
+        allowed, word = _CONFIRMATION_FIELDS, "confirmation"
     blank = shapes.RouteShape()
     for name in shapes.RouteShape.__struct_fields__:
         if getattr(route, name) != getattr(blank, name) and name not in allowed:

@@ -17,11 +17,16 @@ DATA = Path(__file__).parent / "data"
 
 @dataclass(frozen=True, slots=True)
 class Regulation:
-    """One law or code: its head, its rules, and the file that they were read from."""
+    """One law or code: what its author wrote, its rules, and the file they were read from."""
 
-    head: RegulationHead
+    written: RegulationFile
     rules: tuple[Rule, ...]
     file: str
+
+    @property
+    def head(self) -> RegulationHead:
+        """What the regulation is, where it holds and who watches over it."""
+        return self.written.regulation
 
 
 def load_regulations(root: Path = DATA) -> tuple[Regulation, ...]:
@@ -40,7 +45,7 @@ def regulations_of(documents: Iterable[StrictDocument]) -> tuple[Regulation, ...
         for index, rule in enumerate(written.rules):
             _claim(seen, rule.id, document, ("rules", index, "id"))
         rules = tuple(_rules(document, written))
-        regulations.append(Regulation(written.regulation, rules, document.name))
+        regulations.append(Regulation(written, rules, document.name))
     return tuple(regulations)
 
 

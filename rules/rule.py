@@ -188,8 +188,14 @@ class Rule:
         """Give the first instant after ``at`` at which the rule may say something else."""
         days = [v.provision.in_force_from for v in self.values]
         days += [v.until for v in self.values if v.until is not None]
-        changes = (start_of(day, zone) for day in days for zone in facts.recipient.time_zones)
-        return min((change for change in changes if change > at), default=None)
+        # Only days to come: the first day of all has no start in a zone east of Greenwich.
+        changes = (
+            start_of(day, zone)
+            for zone in facts.recipient.time_zones
+            for day in days
+            if day > at.astimezone(zone).date()
+        )
+        return min(changes, default=None)
 
     def next_permitted(self, case: Case) -> datetime | None:
         """Give the next instant worth asking about: permitted by the terms, or a change of law."""

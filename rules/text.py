@@ -14,6 +14,7 @@ _HOST = re.compile(
     r"(?<![\w@.-])(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W\d_]{2,24}(?::\d+)?(?:/[^\s<>\"]*)?(?![\w@])"
 )
 _NUMBER = re.compile(r"\+?[\d(][\d\s()\-]*\d")
+_WHOLE_NUMBER = re.compile(r"(?<!\w)" + _NUMBER.pattern)
 _POSTAL_CODE = re.compile(
     r"(?<![\w-])"
     r"(?:\d{4,7}|\d{5}-\d{4}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})"
@@ -33,6 +34,9 @@ _WRITTEN_WITHOUT_SPACES = (
 )
 PHONE_DIGITS = 7
 """The fewest digits that make a telephone number."""
+
+LONG_PHONE_DIGITS = 10
+"""The digits of a telephone number with its area code, where no sign or zero leads it."""
 
 
 @lru_cache(maxsize=4096)
@@ -106,8 +110,14 @@ def has_short_number(text: str, digits: int) -> bool:
 
 
 def has_postal_address(text: str) -> bool:
-    """Tell whether the text holds a house or box number and, beside it, a postal code."""
-    rest = without_links(text)
+    """Tell whether the text holds a house or box number and, beside it, a postal code.
+
+    The groups of a telephone number are neither.
+    """
+    rest = _WHOLE_NUMBER.sub(
+        lambda number: " ; " if _is_dialled(number.group()) else number.group(),
+        without_links(text),
+    )
     for code in _POSTAL_CODE.finditer(rest):
         others = rest[: code.start()] + " ; " + rest[code.end() :]
         if _HOUSE_NUMBER.search(others):
@@ -135,6 +145,14 @@ def word_at(text: str, word: str) -> int | None:
 def is_capitals(word: str) -> bool:
     """Tell whether a word has letters of two cases and all of them are capitals."""
     return word == word.upper() and word != word.lower()
+
+
+def _is_dialled(number: str) -> bool:
+    """Tell a telephone number from a house number that a postal code follows."""
+    groups = [len(group) for group in re.findall(r"\d+", number)]
+    if number[0] in "+(0":
+        return sum(groups) >= PHONE_DIGITS
+    return len(groups) > 2 and max(groups) < 5 and sum(groups) >= LONG_PHONE_DIGITS
 
 
 def _without_notice_target(sentence: str, words: tuple[str, ...]) -> str:

@@ -14,15 +14,17 @@ from rules.facts import Facts
 from rules.history import STOPPED_BY_ANY_OPT_OUT, Event, last_erasure
 from rules.kinds.routes import (
     Answer,
+    ConfirmationRoute,
     GrantRoute,
     OpenRoute,
     Record,
     RelationRoute,
     Route,
     Scope,
+    lifted,
     record_of,
 )
-from rules.periods import Period, lapse_of, local_dates
+from rules.periods import Period, local_dates
 from rules.rule import Case, Found, Ground, Terms
 from rules.vocabulary import RELATIONS, EventKind, Level, Purpose, ReasonCode, Verdict
 
@@ -176,23 +178,8 @@ class Consent(Terms):
 
     def _confirms_opt_out(self, facts: Facts, at: datetime) -> bool:
         """Tell whether this is the one message that may confirm an opt-out just made."""
-        if self.confirmation is None:
-            return False
-        message = facts.message
-        here = [
-            event
-            for event in facts.history.until(at)
-            if event.channel in (None, message.channel) and event.names(facts.sender.name)
-        ]
-        opt_outs = [event.at for event in here if event.event is EventKind.REVOKE]
-        last = max(opt_outs, default=None)
-        if last is None or at > lapse_of(last, self.confirmation, facts.recipient.time_zones):
-            return False
-        return not any(
-            event.event is EventKind.SENT
-            and event.at >= last
-            and event.purpose in (None, message.purpose)
-            for event in here
+        return self.confirmation is not None and lifted(
+            (ConfirmationRoute(within=self.confirmation),), facts, at
         )
 
     def _scope(self, facts: Facts) -> Scope:

@@ -29,12 +29,17 @@ class OptOutDeadline(Terms):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordKeeping(Terms):
-    """Proof of consent and of the sending is kept for ``months``."""
+    """Proof of consent and of the sending is kept for ``months``.
 
-    months: int
+    None: for as long as anybody relies on it, the law names no number.
+    """
+
+    months: int | None = None
 
     def obligations(self, case: Case) -> tuple[Owed, ...]:
-        """Give ``keep_record``."""
+        """Give ``keep_record``, without a number where the law names none."""
+        if self.months is None:
+            return (Owed(ObligationCode.KEEP_RECORD),)
         return (Owed(ObligationCode.KEEP_RECORD, (("months", self.months),)),)
 
 

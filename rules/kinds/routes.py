@@ -255,7 +255,34 @@ class OpenRoute:
         return Answer(register=against) if against else Answer(ground=Ground(None))
 
 
-Route = GrantRoute | RelationRoute | OpenRoute
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmationRoute:
+    """The one message that confirms an opt-out on the same channel, ``within`` so long after it."""
+
+    within: Period
+
+    def answer(self, record: Record, scope: Scope, facts: Facts, at: datetime) -> Answer:
+        """Permit where an opt-out was just made and none of the kind was sent since."""
+        message = facts.message
+        here = [
+            event
+            for event in facts.history.until(at)
+            if event.channel in (None, message.channel) and event.names(scope.brand)
+        ]
+        opt_outs = [event.at for event in here if event.event is EventKind.REVOKE]
+        last = max(opt_outs, default=None)
+        if last is None or at > lapse_of(last, self.within, facts.recipient.time_zones):
+            return NOTHING
+        confirmed = any(
+            event.event is EventKind.SENT
+            and event.at >= last
+            and event.purpose in (None, message.purpose)
+            for event in here
+        )
+        return NOTHING if confirmed else Answer(ground=Ground(None))
+
+
+Route = GrantRoute | RelationRoute | OpenRoute | ConfirmationRoute
 
 
 def lifted(routes: tuple[Route, ...], facts: Facts, at: datetime) -> bool:

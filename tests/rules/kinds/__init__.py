@@ -1,0 +1,1 @@
+"""Tests of the rule kinds, on a country that exists nowhere else."""
