@@ -1,8 +1,8 @@
 """Facts as they go on record, and back: everything that a rule may look at, and no address.
 
 The bytes are canonical: equal facts give equal bytes. Fields stand in the order of the alphabet,
-so that writing them in order is writing them sorted. The local part of an e-mail address is left
-out, because it is a part of an address; no rule may look at it without changing this first.
+so that writing them in order is writing them sorted. The local part of an e-mail address is a fact
+only where a rule knows it as a mailbox of an office (``info``); whoever gathers facts sees to it.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+import jurisdictions  # noqa: F401 -- It pins the time zone data that ZoneInfo reads.
 from rules.facts import (
     Facts,
     Message,
@@ -102,6 +103,7 @@ class RecipientRecord(_Record, frozen=True, kw_only=True):
     country: str | None = None
     jurisdictions: tuple[str, ...] = ()
     kind: RecipientKind = RecipientKind.CONSUMER
+    local_part: str | None = None
     number_type: NumberType | None = None
     region: str | None = None
     time_zones: tuple[str, ...] = ()
@@ -297,6 +299,7 @@ def _recipient(recipient: Recipient) -> RecipientRecord:
         country=recipient.country,
         jurisdictions=recipient.jurisdictions,
         kind=recipient.kind,
+        local_part=recipient.local_part,
         number_type=recipient.number_type,
         region=recipient.region,
         time_zones=tuple([str(zone) for zone in recipient.time_zones]),
@@ -313,6 +316,7 @@ def _to_recipient(record: RecipientRecord) -> Recipient:
         time_zones=tuple([ZoneInfo(name) for name in record.time_zones]),
         zone_source=record.zone_source,
         number_type=record.number_type,
+        local_part=record.local_part,
         kind=record.kind,
         age=record.age,
         address_problem=record.address_problem,

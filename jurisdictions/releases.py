@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from jurisdictions.binding import countries_of
 from jurisdictions.loader import DATA, Regulation, load_regulations
@@ -59,6 +60,17 @@ class Release:
         return known
 
     @cached_property
+    def mailboxes(self) -> frozenset[str]:
+        """The names of mailboxes that any rule knows (``info``): theirs, and no person's."""
+        values = (value for rule in self.rules for value in rule.values)
+        return frozenset(
+            name
+            for value in values
+            for names in named_in(value.terms, "mailboxes")
+            for name in names
+        )
+
+    @cached_property
     def _registries_asked(self) -> dict[frozenset[str], frozenset[str]]:
         return {}
 
@@ -66,7 +78,9 @@ class Release:
     def _registries_by_place(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
         found = []
         for rule in self.rules:
-            registries = frozenset(r for value in rule.values for r in registries_in(value.terms))
+            registries = frozenset(
+                r for value in rule.values for r in named_in(value.terms, "registry")
+            )
             if registries:
                 places = rule.binds.recipient | rule.binds.either
                 found.append((places, registries))
@@ -91,18 +105,18 @@ def release_of(name: str, digest: str, regulations: Sequence[Regulation]) -> Rel
     return Release(name, f"sha256:{digest}", tuple(regulations), with_sheet, researched)
 
 
-def registries_in(terms: object) -> Iterator[str]:
-    """Find every register that terms name, in whatever part of them."""
+def named_in(terms: object, name: str) -> Iterator[Any]:
+    """Find every value of the field ``name`` in terms, in whatever part of them."""
     if isinstance(terms, tuple | frozenset):
         for part in terms:
-            yield from registries_in(part)
+            yield from named_in(part, name)
     elif is_dataclass(terms):
         for field in fields(terms):
             part = getattr(terms, field.name)
-            if field.name == "registry":
+            if field.name == name:
                 yield part
             else:
-                yield from registries_in(part)
+                yield from named_in(part, name)
 
 
 def digest_of(root: Path) -> str:

@@ -5,7 +5,7 @@ writer's turn, for all checks of the turn at once.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -238,6 +238,10 @@ class _Turn:
             age=check.age,
             key=person.key,
         )
+        mailbox = recipient.local_part
+        if mailbox is not None and mailbox.casefold() not in self._gate.release.mailboxes:
+            # It may be a person's name. No rule asks for it, so it is no fact, nor on record.
+            recipient = replace(recipient, local_part=None)
         binding = frozenset((*recipient.jurisdictions, *sender.jurisdictions))
         facts = Facts(
             sender=sender,

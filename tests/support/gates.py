@@ -42,7 +42,9 @@ rules:
     summary: Calls go to whom the register does not list.
     binds: {recipient: US, channels: [voice], purposes: [marketing]}
     values:
-      - {in_force_from: 2010-01-01, routes: [{open: true, registry: {id: us-test, max_age: 31 days}}], source: SOURCE}
+      - in_force_from: 2010-01-01
+        routes: [{open: true, registry: {id: us-test, max_age: 31 days}}]
+        source: SOURCE
   - id: test-cap
     kind: frequency_cap
     summary: Two a day.

@@ -14,7 +14,7 @@ from api.operations.check_answers import CheckAnswer
 from api.operations.check_messages import CheckMessages
 from api.work import Reply
 from audit import decisions
-from audit.decision_records import DecisionWriter
+from audit.decision_records import DecisionWriter, Read
 from audit.permits import PermitVerifier, Why
 from consent import tables
 from consent.errors import StandingUnreadableError, UnknownSenderError
@@ -24,7 +24,7 @@ from consent.ledger.leaf import Log
 from consent.ledger.log import head
 from jurisdictions.errors import UnknownRegionError
 from rules.errors import ComplianceError
-from rules.vocabulary import Channel, Purpose, Verdict
+from rules.vocabulary import Channel, Verdict
 from tests.support import gates
 from tests.support.consents import ANN, NOW, an_event, counted_statements
 from tests.support.gates import Desk
@@ -48,9 +48,10 @@ def consenting(desk: Desk) -> Desk:
 
 def sizes(desk: Desk) -> tuple[int, int]:
     """How long the consent and the decision logs are."""
-    return tuple(
+    consent, made = (
         head(desk.connection, desk.organisation, log).size for log in (Log.CONSENT, Log.DECISIONS)
     )
+    return consent, made
 
 
 def codes(answer: CheckAnswer) -> list[str]:
@@ -58,7 +59,7 @@ def codes(answer: CheckAnswer) -> list[str]:
 
 
 def places(desk: Desk) -> int:
-    return int(desk.connection.scalar(sa.select(sa.func.count()).select_from(tables.cap_hold)))
+    return len(desk.connection.execute(sa.select(tables.cap_hold)).all())
 
 
 def test_consent_on_record_allows_and_says_on_what_it_rests(consenting: Desk) -> None:
@@ -307,7 +308,7 @@ def test_what_was_decided_is_decided_again_byte_for_byte(consenting: Desk) -> No
             found.opened.facts_bytes,
             again,
             release=recorded.release,
-            read=decisions.Read(recorded.read.consent, recorded.read.registries),
+            read=Read(recorded.read.consent, recorded.read.registries),
         )
         assert written == found.opened.canonical
         assert recorded.verdict is answer.verdict
@@ -325,6 +326,25 @@ def test_no_address_goes_on_record(consenting: Desk) -> None:
     )
     assert b"jane" not in found.opened.facts_bytes
     assert b"2125550123" not in found.opened.facts_bytes
+
+
+def test_an_office_s_mailbox_is_a_fact_where_a_rule_knows_it(consenting: Desk) -> None:
+    law = gates.LAW.replace("[{grant: express_written}]", "[{open: true, mailboxes: [info]}]")
+    known = consenting.under(gates.a_release(law))
+    for local_part, verdict in (("Info", Verdict.ALLOW), ("jane.roe", Verdict.DENY)):
+        check = known.a_check(
+            f"{local_part}@example.com", channel=Channel.EMAIL, region="US-NY", sender_id=None
+        )
+        answer = known.check_one(check)
+        assert answer.verdict is verdict
+        found = decisions.find(
+            known.connection,
+            known.organisation,
+            id_of("chk", str(answer.id)),
+            keys=known.gate.keys,
+        )
+        assert (b"info" in found.opened.facts_bytes) is (verdict is Verdict.ALLOW)
+        assert b"jane" not in found.opened.facts_bytes
 
 
 def an_answered(answer: CheckAnswer) -> Reply:
