@@ -54,8 +54,13 @@ def _of_cell(
 ) -> Iterator[Change]:
     seen: set[str] = set()
     for old_case, new_case in pairs:
+        # What binds depends neither on the hour nor on the record, so it is looked up once.
+        old_rules = [rule for rule in before.rules if rule.binds.match(old_case)]
+        new_rules = [rule for rule in after.rules if rule.binds.match(new_case)]
+        if old_case == new_case and old_rules == new_rules:
+            continue
         for situation, old, new in _situations(old_case, new_case):
-            was, now = decide(old, before.rules), decide(new, after.rules)
+            was, now = decide(old, old_rules), decide(new, new_rules)
             words = f"{old_case.recipient.kind}, {_how(old_case)}{situation}"
             if was.verdict is not now.verdict and words not in seen:
                 seen.add(words)
