@@ -59,16 +59,16 @@ class Output:
             return
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
         for column in columns:
-            table.add_column(column.replace("_", " "), overflow="fold")
+            table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column == "id")
         for record in records:
-            table.add_row(*(_worded(record.get(column)) for column in columns))
+            table.add_row(*(_cell(column, record.get(column)) for column in columns))
         self.say(table)
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Step]:
         """A bar for people; nothing for programs."""
         if not self.for_people:
-            yield lambda done: None
+            yield lambda _: None
             return
         columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console, transient=True) as bar:
@@ -80,6 +80,13 @@ def say_error(text: str) -> None:
     """A line on standard error."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def _cell(column: str, value: object) -> str:
+    """A cell of a table; of an instant (RFC 3339, in UTC) the minutes are enough there."""
+    if column.endswith("_at") and isinstance(value, str):
+        return f"{value[:10]} {value[11:16]}Z"
+    return _worded(value)
 
 
 def _worded(value: object) -> str:
