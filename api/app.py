@@ -21,6 +21,7 @@ from api.callers import Callers
 from api.clock import Clock, SystemClock
 from api.data_folder import DataFolder
 from api.database import migrate, reading_engine, writing_engine
+from api.errors import SettingsError
 from api.exchange import Service
 from api.front import Front
 from api.idempotency import KeptAnswers
@@ -122,7 +123,8 @@ def open_components(
     On SQLite the folder is held by this process until then. The database is brought to this
     version's schema; one that a newer version has migrated is refused.
     """
-    assert __debug__, "asserts guard decisions: never run with python -O"
+    if not __debug__:
+        raise SettingsError("asserts guard decisions: the service does not run under python -O")
     settings = settings.checked()
     folder = DataFolder(settings.data)
     clock = clock or SystemClock()

@@ -5,7 +5,7 @@ knows the caller, and carries idempotency keys to the writer.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -31,28 +31,29 @@ KEY_LENGTH_MAX = 255
 _JSON = b"application/json"
 _KEY_HEADER = b"idempotency-key"
 _ENCODER = msgspec.json.Encoder()
-_ANSWER_HEADERS = ((b"content-type", _JSON), (b"cache-control", b"no-store"))
 
 Read = Callable[[Connection, datetime], Any]
 """A read of the database, at an instant; what it needs else it has with it."""
 
 
 class Answer(Response[T]):
-    """A rendered answer of shape ``T``, sent as it is."""
+    """A rendered answer of shape ``T``, sent as it is. It may not be stored unless said."""
 
-    def __init__(self, reply: Reply, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, reply: Reply, *, cache_control: str = "no-store") -> None:
         self.reply = reply
-        self.extra = headers
+        self.cache_control = cache_control
 
-    def to_asgi_response(self, **_: Any) -> "Answer[T]":  # type: ignore[override]
+    def to_asgi_response(self, *_: Any, **__: Any) -> "Answer[T]":  # type: ignore[override]
         """It is one already."""
         return self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = self.reply.body
-        headers = [*_ANSWER_HEADERS, (b"content-length", b"%d" % len(body))]
-        if self.extra:
-            headers += [(name.encode(), value.encode()) for name, value in self.extra.items()]
+        headers = [
+            (b"content-type", _JSON),
+            (b"cache-control", self.cache_control.encode()),
+            (b"content-length", b"%d" % len(body)),
+        ]
         await send({"type": "http.response.start", "status": self.reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 

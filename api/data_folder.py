@@ -52,13 +52,17 @@ class DataFolder:
             raise DataFolderError(f"{self.root} is a data folder already; nothing was changed")
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if any(self.root.iterdir()):
+            if not self.is_empty():
                 raise DataFolderError(
                     f"{self.root} holds something else already; name a folder that is not there yet"
                 )
             self.root.chmod(0o700)
         except OSError as error:
             raise DataFolderError(f"{self.root} cannot be made: {error.strerror}") from None
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing of ours, nor anything else."""
+        return not self.root.exists() or not any(self.root.iterdir())
 
     def is_served(self) -> bool:
         """Whether a service listens on the socket, and we may talk to it."""

@@ -69,7 +69,7 @@ class Front:
             # What breaks after the answer began cannot be told to the caller any more: the
             # connection closes on a body that is not whole.
             if not isinstance(error, AddressInUrlError):
-                exchange.failed(error)
+                exchange.failed(_first_cause(error))
             if status == 0:
                 await _answer(error, exchange, send_with_id)
         self._service.telemetry.request_done(
@@ -83,6 +83,13 @@ class Front:
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+
+
+def _first_cause(error: Exception) -> Exception:
+    """What broke: Litestar wraps it, more than once, when the answer has begun."""
+    while isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return error
 
 
 def _has_address(scope: HTTPScope) -> bool:

@@ -35,7 +35,7 @@ def place_of(cursor: str | None) -> str:
     if cursor is None:
         return ""
     try:
-        return base64.urlsafe_b64decode(cursor.removeprefix("c") + "==").decode()
+        return _decoded(cursor.removeprefix("c"))
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise InvalidRequestError(
             "the cursor is not one of ours", (("/cursor", "take it from next_cursor"),)
@@ -49,6 +49,11 @@ def page_of(
     shown = found[:limit]
     more = len(found) > limit
     return Page([shape(item) for item in shown], _cursor_at(place(shown[-1])) if more else None)
+
+
+def _decoded(text: str) -> str:
+    padded = text + "=" * (-len(text) % 4)
+    return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
 
 
 def _cursor_at(place: str) -> str:

@@ -19,10 +19,10 @@ STATUS_OF: dict[str, tuple[int, str]] = {
     # What a caller can put right.
     "invalid_request": (400, "The request does not fit its shape"),
     "address_in_url": (400, "An address stands in the URL"),
+    "address_missing": (400, "Whose opt-out it is does not show"),
     "event_in_future": (400, "Nobody can have said this tomorrow"),
     "event_refused": (400, "The event cannot stand on record as it was sent"),
     "invalid_address": (400, "No address can be written so"),
-    "no_address": (400, "Whose opt-out it is does not show"),
     "registry_file_error": (400, "The register's file cannot be read whole"),
     "regulation_file_error": (400, "The regulation file breaks its format"),
     "scenario_file_error": (400, "The scenario file breaks its format"),
@@ -78,7 +78,7 @@ _POINTERS = {
     "unknown_region": "/recipient/region",
     "unknown_time_zone": "/recipient/time_zone",
     "invalid_address": "/address",
-    "no_address": "/address",
+    "address_missing": "/address",
     "event_in_future": "/at",
 }
 """Where in a body stands what an error is about, for errors that do not say it themselves."""
@@ -184,7 +184,12 @@ def _parameters_of(error: Exception) -> list[FieldProblem]:
     if not isinstance(extra, list):
         return []
     keys = [str(item.get("key", "")) for item in extra if isinstance(item, dict)]
-    return [FieldProblem(f"/{key}" if key else "", "cannot be read") for key in keys]
+    return [
+        FieldProblem("", "a JSON body is needed")
+        if key == "data"
+        else FieldProblem(f"/{key}" if key else "", "cannot be read")
+        for key in keys
+    ]
 
 
 def _methods_of(scope: Scope) -> list[str]:

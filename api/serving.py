@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
@@ -47,8 +48,7 @@ def serve(settings: Settings, *, on_start: Started | None = None) -> None:
 
         server = TwoDoorServer(config, socket_for_commands, started)
         try:
-            with contextlib.suppress(KeyboardInterrupt):
-                server.run()
+            server.run()
         except SystemExit:
             # The server's own way to say that it could not start; its log has the error's name.
             raise ListenError(
@@ -78,6 +78,17 @@ class TwoDoorServer(uvicorn.Server):
         super().__init__(config)
         self._command_socket = command_socket
         self._on_start = on_start
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on a signal, and then go on: what the service holds is still to be closed."""
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, then open both doors."""

@@ -47,7 +47,7 @@ def start_trial(settings: Settings) -> Founded | None:
     It is one if a start made it; in a folder of ``init`` no key is made. Keys of earlier starts
     are revoked. None: nothing was made.
     """
-    if not DataFolder(settings.data).root_key.exists():
+    if DataFolder(settings.data).is_empty():
         with _made_folder(settings):
             return asyncio.run(_trial(settings))
     return asyncio.run(_trial(settings))

@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from consent.registries import snapshots
 from consent.registries.snapshots import Snapshot
-from jurisdictions.freshness import goes_stale_on
 from jurisdictions.releases import Release
+from rules.freshness import goes_stale_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,6 @@ def list_registries(
         if known is None or known.as_of <= snapshot.as_of:
             newest[snapshot.registry] = snapshot
     return [
-        LoadedRegistry(found, goes_stale_on(release, registry, found.as_of))
+        LoadedRegistry(found, goes_stale_on(release.rules, registry, found.as_of))
         for registry, found in sorted(newest.items())
     ]

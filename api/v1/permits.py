@@ -85,5 +85,5 @@ async def get_permit_keys(key_ring: NamedDependency[KeyRing]) -> Answer[KeySet]:
     """Fetch them now and then, and verify permits without us."""
     return Answer(
         Reply(200, msgspec.json.encode(key_set(key_ring.permit_public_keys()))),
-        {"cache-control": "public, max-age=300"},
+        cache_control="public, max-age=300",
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from litestar import get, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, PathParameter, QueryParameter
 
 from api.call import Answer, Call
 from api.operations.list_registries import LoadedRegistry, list_registries
@@ -21,7 +21,7 @@ from jurisdictions.releases import Release
 FILE_SIZE_MAX = 4 * 1024**3
 _IN_MEMORY_MAX = 4 * 1024**2
 
-RegistryId = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[a-z0-9]+)+$", max_length=64)]
+RegistryId = Annotated[str, PathParameter(pattern=r"^[a-z]{2,3}(-[a-z0-9]+)+$", max_length=64)]
 Covers = Annotated[
     list[str] | None,
     QueryParameter(description="Prefixes of the numbers that the file speaks of."),

@@ -7,7 +7,7 @@ import msgspec
 import pycountry
 from litestar import get, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, PathParameter
 
 from api.call import Answer, Call
 from api.errors import InvalidRequestError
@@ -104,7 +104,7 @@ class SenderResponse(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-SenderInPath = Annotated[str, msgspec.Meta(pattern=_ID)]
+SenderInPath = Annotated[str, PathParameter(pattern=_ID)]
 
 
 @put(

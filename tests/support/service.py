@@ -4,6 +4,7 @@ import io
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from api.app import ROUTES, Components, Doors, create_app, open_components
 from api.roles import Role
 from api.settings import Settings
 from consent.keys.key_ring import KeyRing
+from jurisdictions.releases import Release, bundled_release
 from tests.support.clock import FixedClock
 
 
@@ -45,9 +47,29 @@ class TestService:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["token"])
 
+    async def put_sender(self, organisation: str, sender: str = "acme") -> None:
+        """Store a sender of the United States."""
+        answer = await self.operator.put(
+            f"/v1/senders/{sender}",
+            json={
+                "name": sender.title(),
+                "country": "US",
+                "postal_address": "1 Example Street",
+                "registrations": [{"scheme": "us-10dlc", "id": "C1A2B3"}],
+            },
+            headers={"X-Organisation": organisation},
+        )
+        assert answer.status_code == 200, answer.text
+
     async def as_(self, organisation: str, *roles: Role) -> dict[str, str]:
         """The headers of a caller with these roles."""
         return {"Authorization": f"Bearer {await self.new_key(organisation, *roles)}"}
+
+
+@cache
+def the_law() -> Release:
+    """The bundled release, read once for all tests."""
+    return bundled_release()
 
 
 @asynccontextmanager
@@ -64,7 +86,7 @@ async def running_service(
         KeyRing.create(folder, at=clock.now())
     log = io.StringIO()
     chosen = Settings(data=folder, database_url=database_url, **settings)
-    with open_components(chosen, clock=clock, log_stream=log) as components:
+    with open_components(chosen, clock=clock, release=the_law(), log_stream=log) as components:
         doors = create_app(components, routes=routes)
         async with (
             lifespan_of(doors),

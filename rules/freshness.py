@@ -1,29 +1,29 @@
-"""How long a copy of a public register may be used, by all the law that asks for it."""
+"""How long a copy of a public register may be used, by all the rules that ask for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
 
-from jurisdictions.releases import Release
 from rules.kinds.registers import Age, RegisterTest
+from rules.rule import Rule
 
 _DAYS_MAX = 1100
 
 
-def goes_stale_on(release: Release, registry: str, as_of: date) -> date | None:
-    """The first day on which some law in force takes a copy of ``as_of`` no more.
+def goes_stale_on(rules: Sequence[Rule], registry: str, as_of: date) -> date | None:
+    """The first day on which some rule in force takes a copy of ``as_of`` no more.
 
-    The strictest counts. None: every law that asks takes a copy of any age, or none asks.
+    The strictest counts. None: every rule that asks takes a copy of any age, or none asks.
     """
     for count in range(1, _DAYS_MAX):
         day = as_of + timedelta(days=count)
-        if any(not age.allows(as_of, day) for age in _ages(release, registry, day)):
+        if any(not age.allows(as_of, day) for age in _ages(rules, registry, day)):
             return day
     return None
 
 
-def _ages(release: Release, registry: str, day: date) -> Iterator[Age]:
-    for rule in release.rules:
+def _ages(rules: Sequence[Rule], registry: str, day: date) -> Iterator[Age]:
+    for rule in rules:
         for value in rule.values:
             if value.in_force(day):
                 for test in _tests_in(value.terms):

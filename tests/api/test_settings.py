@@ -1,0 +1,41 @@
+"""Settings come from the environment, and one that cannot be meant is an error."""
+
+from pathlib import Path
+
+import pytest
+
+from api.errors import SettingsError
+from api.settings import Settings
+
+
+def test_settings_are_read_from_the_environment() -> None:
+    environ = {
+        "CLEARTOSEND_DATA": "elsewhere",
+        "CLEARTOSEND_PORT": "9000",
+        "CLEARTOSEND_LOG_REQUESTS": "errors",
+        "PATH": "somewhere",
+    }
+    settings = Settings.from_environment(environ)
+    assert (settings.data, settings.port, settings.host) == (Path("elsewhere"), 9000, "127.0.0.1")
+    assert settings.log_requests == "errors"
+
+
+def test_settings_survive_the_way_to_another_process() -> None:
+    settings = Settings(data=Path("here"), database_url="postgresql://db/x", workers=2)
+    assert Settings.from_environment(settings.to_environment()) == settings
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"CLEARTOSEND_DATABASE": "typo"},
+        {"CLEARTOSEND_PORT": "many"},
+        {"CLEARTOSEND_WORKERS": "2"},
+        {"CLEARTOSEND_WORKERS": "0"},
+        {"CLEARTOSEND_LOG_REQUESTS": "some"},
+        {"CLEARTOSEND_DATABASE_URL": "mysql://db/x"},
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_an_error(environ: dict[str, str]) -> None:
+    with pytest.raises(SettingsError):
+        Settings.from_environment(environ)
