@@ -11,12 +11,13 @@ from api.idempotency import forget_expired
 from api.roles import NO_ORGANISATION
 from api.work import Priority
 from api.writer import Writer
+from consent import holds
 
 SWEEP_SECONDS = 600.0
 
 
 class Sweep:
-    """The work that deletes answers whose idempotency key has expired."""
+    """The work that deletes answers and places whose time is over; neither counts any more."""
 
     name = "sweep"
     priority = Priority.OTHER
@@ -25,7 +26,7 @@ class Sweep:
         self, connection: Connection, requests: Sequence[None], *, now: datetime
     ) -> list[int]:
         """Delete them once, however often it was asked."""
-        swept = forget_expired(connection, now=now)
+        swept = forget_expired(connection, now=now) + holds.expire(connection, now=now)
         return [swept for _ in requests]
 
 

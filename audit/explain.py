@@ -111,10 +111,9 @@ def _forbidden_day(about: Particulars) -> str:
 
 
 def _frequency_cap(about: Particulars) -> str:
-    limit = about.get("limit")
-    if limit is None:
+    limit, span = about.get("limit"), _span(about)
+    if limit is None or not span:
         return f"The person has had as many messages as the law allows.{_waits(about)}"
-    span = _count(about["hours"], "hour") if "hours" in about else _count(about["days"], "day")
     return (
         f"The person has had {_count(limit, 'message')} in {span}, the most that is allowed;"
         f" messages just allowed to go count as well.{_waits(about)}"
@@ -164,7 +163,35 @@ def _sender_unregistered(about: Particulars) -> str:
 def _sender_id_invalid(about: Particulars) -> str:
     form = str(about.get("form", "")).replace("_", " ")
     what = f"A sender id of this form ({form})" if form else "This sender id"
-    return f"{what} does not travel to this recipient. Send from another form of sender id."
+    wanted = [
+        f"{words} {about[name]}"
+        for name, words in (
+            ("prefix", "begins with"),
+            ("series", "is a number that begins with"),
+            ("suffix", "ends with"),
+        )
+        if about.get(name)
+    ]
+    cure = f"one that {' and '.join(wanted)}" if wanted else "another form of sender id"
+    return f"{what} does not travel to this recipient. Send from {cure}."
+
+
+def _template_mismatch(about: Particulars) -> str:
+    problem = about.get("problem")
+    if problem == "purpose":
+        return (
+            "The template is registered for another purpose. Name one that is registered for"
+            " this purpose."
+        )
+    if problem not in (None, "text"):
+        return (
+            f"What stands for the variable {problem} is of another kind than the template says,"
+            " or a link or number that is not registered. Register it, or change the value."
+        )
+    return (
+        "The text is not that of the registered template. Send the registered text, changing"
+        " only its variables, or register this one."
+    )
 
 
 def _missing_opt_out(about: Particulars) -> str:
@@ -239,10 +266,7 @@ REASONS: Final[Mapping[str, Sentence]] = {
         "The message follows no registered template. Register its text and name the"
         " template with the message."
     ),
-    ReasonCode.TEMPLATE_MISMATCH: (
-        "The text is not that of the registered template. Send the registered text,"
-        " changing only its variables, or register this one."
-    ),
+    ReasonCode.TEMPLATE_MISMATCH: _template_mismatch,
     ReasonCode.MISSING_OPT_OUT: _missing_opt_out,
     ReasonCode.MISSING_IDENTITY: "The text does not say who sends it. Name the brand in it.",
     ReasonCode.MISSING_LABEL: _missing_label,
@@ -325,6 +349,15 @@ OBLIGATIONS: Final[Mapping[str, Sentence]] = {
         " RFC 8058, so that one click opts out."
     ),
 }
+
+
+def _span(about: Particulars) -> str:
+    """The window of a cap, in the unit that the rule counts in."""
+    for unit in ("hour", "day", "week", "month"):
+        number = about.get(f"{unit}s")
+        if number:
+            return _count(number, unit)
+    return ""
 
 
 def _level(word: str | int | None) -> str:

@@ -12,7 +12,7 @@ from phonenumbers import PhoneNumberType, timezone
 
 from jurisdictions.area_codes import area_codes
 from jurisdictions.errors import UnknownTimeZoneError
-from jurisdictions.regions import area_of_country, country_of_prefix
+from jurisdictions.regions import area_of_country, country_of_prefix, regions_of_prefix
 from jurisdictions.spellings import spellings_of
 from jurisdictions.time_zones import compared, zones_of_country, zones_of_prefix
 from rules.facts import SenderId
@@ -222,7 +222,7 @@ def _number_elsewhere(written: str, spellings: tuple[str, ...], *, again: bool) 
         spellings=spellings,
         channel_family="number",
         country=area.country,
-        regions=area.codes,
+        regions=area.codes or regions_of_prefix(written[1:]),
         zones=zones,
         number_type=_TYPES.get(phonenumbers.number_type(number), NumberType.OTHER),
     )

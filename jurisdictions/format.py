@@ -209,6 +209,7 @@ class SenderRegistrationValue(ValueShape, frozen=True, kw_only=True):
     numbers_of: tuple[str, ...] = ()
     begins_with: Words | None = None
     same_id: bool = False
+    unobtainable: bool = False
 
 
 class SeriesShape(Shape, frozen=True, kw_only=True):
@@ -303,6 +304,7 @@ class ContactValue(ValueShape, frozen=True, kw_only=True):
 class ProhibitedContentValue(ValueShape, frozen=True, kw_only=True):
     words: tuple[Words, ...] = ()
     topics: tuple[Words, ...] = ()
+    everything: bool = False
 
 
 class MinimumAgeValue(ValueShape, frozen=True, kw_only=True):

@@ -128,6 +128,7 @@ def _sender_registration(value: shapes.SenderRegistrationValue) -> Terms:
         numbers_of=frozenset(value.numbers_of),
         begins_with=value.begins_with,
         same_id=value.same_id,
+        unobtainable=value.unobtainable,
     )
 
 
@@ -218,7 +219,7 @@ def _contact(value: shapes.ContactValue) -> Terms:
 
 def _prohibited_content(value: shapes.ProhibitedContentValue) -> Terms:
     topics = frozenset(topic.casefold() for topic in value.topics)
-    return ProhibitedContent(words=tuple(value.words), topics=topics)
+    return ProhibitedContent(words=tuple(value.words), topics=topics, everything=value.everything)
 
 
 def _minimum_age(value: shapes.MinimumAgeValue) -> Terms:

@@ -13,6 +13,7 @@ from jurisdictions.strict_yaml import decode, load
 from jurisdictions.time_zones import zones_of_country, zones_of_region
 
 _DATA = Path(__file__).parent / "data"
+_LONGEST_PREFIX = 9
 
 
 class Territory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,6 +31,7 @@ class Territories(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own_law: dict[str, str]
     not_in_iso: frozenset[str]
     prefixes: dict[str, str]
+    region_prefixes: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,13 @@ def area_of_country(code: str) -> Area:
 
 def country_of_prefix(digits: str) -> str | None:
     """The alpha-2 code of a number range in ``prefixes``, or None. ``digits``: E.164 without +."""
-    prefixes = territories().prefixes
-    for length in _prefix_lengths():
-        country = prefixes.get(digits[:length])
-        if country is not None:
-            return country
-    return None
+    return _longest(territories().prefixes, digits)
+
+
+def regions_of_prefix(digits: str) -> tuple[str, ...]:
+    """The region, and those around it, that a number range tells; () where it tells none."""
+    region = _longest(territories().region_prefixes, digits)
+    return () if region is None else area_named(region).codes
 
 
 @cache
@@ -99,9 +102,12 @@ def _by_region() -> Mapping[str, Territory]:
     }
 
 
-@cache
-def _prefix_lengths() -> tuple[int, ...]:
-    return tuple(sorted({len(prefix) for prefix in territories().prefixes}, reverse=True))
+def _longest(prefixes: Mapping[str, str], digits: str) -> str | None:
+    for length in range(_LONGEST_PREFIX, 0, -1):
+        found = prefixes.get(digits[:length])
+        if found is not None:
+            return found
+    return None
 
 
 def _with_parents(code: str) -> tuple[str, ...]:

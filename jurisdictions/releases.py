@@ -14,7 +14,7 @@ from rules.engine import decide
 from rules.facts import Facts
 from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
 from rules.rule import ANYWHERE, SINCE_EVER, Binds, Rule, Value
-from rules.vocabulary import Certainty, Force, Purpose
+from rules.vocabulary import Certainty, Channel, Force, Purpose
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,25 @@ class Release:
         rules = self.rules
         return [decide(one, rules) for one in facts]
 
-    def registries_asked(self, jurisdictions: frozenset[str]) -> frozenset[str]:
-        """The registers that any rule may ask where these jurisdictions bind.
+    def registries_asked(
+        self, jurisdictions: frozenset[str], channel: Channel, purpose: Purpose
+    ) -> frozenset[str]:
+        """The registers that any rule may ask of such a message where these jurisdictions bind.
 
         Asking fewer is quicker, and puts nothing on record that had no part in the decision.
         """
-        known = self._registries_asked.get(jurisdictions)
+        asked = (jurisdictions, channel, purpose)
+        known = self._registries_asked.get(asked)
         if known is None:
             known = frozenset(
                 registry
-                for places, registries in self._registries_by_place
-                if not places or not places.isdisjoint(jurisdictions)
+                for binds, registries in self._asking
+                if not (places := binds.recipient | binds.either) or places & jurisdictions
+                if not binds.channels or channel in binds.channels
+                if not binds.purposes or purpose in binds.purposes
                 for registry in registries
             )
-            self._registries_asked[jurisdictions] = known
+            self._registries_asked[asked] = known
         return known
 
     @cached_property
@@ -71,19 +76,21 @@ class Release:
         )
 
     @cached_property
-    def _registries_asked(self) -> dict[frozenset[str], frozenset[str]]:
+    def _registries_asked(
+        self,
+    ) -> dict[tuple[frozenset[str], Channel, Purpose], frozenset[str]]:
         return {}
 
     @cached_property
-    def _registries_by_place(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+    def _asking(self) -> tuple[tuple[Binds, frozenset[str]], ...]:
+        """Whom each rule binds that asks registers, and which."""
         found = []
         for rule in self.rules:
             registries = frozenset(
                 r for value in rule.values for r in named_in(value.terms, "registry")
             )
             if registries:
-                places = rule.binds.recipient | rule.binds.either
-                found.append((places, registries))
+                found.append((rule.binds, registries))
         return tuple(found)
 
 

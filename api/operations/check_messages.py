@@ -264,7 +264,7 @@ class _Turn:
                 check.address,
                 sender=record.id,
                 channel=check.channel,
-                only=self._gate.release.registries_asked(binding),
+                only=self._gate.release.registries_asked(binding, check.channel, check.purpose),
             ),
         )
         binds_now = not check.preview and not self._is_forecast(at)

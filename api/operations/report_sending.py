@@ -140,6 +140,8 @@ def _record_sent(
             inputs[id_] = EventInput(
                 whom, _sent(one, decision, turn.now), uuid7(turn.now), one.actor
             )
+    if not inputs:
+        return {}
     recorded = record_events(
         turn.connection,
         turn.organisation,

@@ -7,10 +7,10 @@ same operations that serve callers. A live service cannot do that: its clock is 
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
@@ -52,7 +52,7 @@ SCENARIOS_A_DATABASE = 32
 
 def run_scenarios(
     scenarios: Sequence[Scenario], *, release: Release, database_url: str | None = None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Run each and hold it against what the law asks for, in order.
 
     ``database_url`` names a PostgreSQL database to run them on, instead of SQLite files of our
@@ -131,9 +131,7 @@ class _Stage:
             prepared = self.gate.registries.prepare(
                 founded.id, entry.registry, entry.as_of, BytesIO(row.encode()), covers=[ONLY_ROWS]
             )
-            # On the recipient's calendar the day of the copy may have come before it has in UTC.
-            loaded_at = max(send_at, datetime.combine(entry.as_of, time.max, UTC))
-            self.gate.registries.load(self.connection, prepared, now=loaded_at)
+            self.gate.registries.load(self.connection, prepared, now=send_at)
         check = _check_of(founded.id, address, scenario, self.gate.release)
         (answer,) = CheckMessages(self.gate).run_many(self.connection, [check], now=send_at)
         if isinstance(answer, ComplianceError):

@@ -31,7 +31,7 @@ class Identity(Terms):
     """The brand stands in the text, or is the alphanumeric sender id of a text message.
 
     ``in_text_only``: the sender id does not count. ``prefixes`` and ``suffixes`` are what
-    the law or a carrier adds to a sender id.
+    the law or a carrier adds to a sender id; one of each is left out, whatever its case.
     """
 
     in_text_only: bool = False
@@ -60,12 +60,14 @@ class Identity(Terms):
             return False
         if facts.message.channel not in NAMED_BY_SENDER_ID:
             return False
-        shown = sender_id.text
-        for prefix in self.prefixes:
-            shown = shown.removeprefix(prefix)
-        for suffix in self.suffixes:
-            shown = shown.removesuffix(suffix)
-        return same_name(shown, facts.sender.name)
+        shown, folded = sender_id.text, sender_id.text.casefold()
+        starts = [len(p) for p in self.prefixes if folded.startswith(p.casefold())]
+        ends = [len(s) for s in self.suffixes if folded.endswith(s.casefold())]
+        return any(
+            same_name(shown[start : len(shown) - end], facts.sender.name)
+            for start in (0, *starts)
+            for end in (0, *ends)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,16 +193,20 @@ class Contact(Terms):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProhibitedContent(Terms):
-    """The text holds none of ``words``, and the topic is none of ``topics``."""
+    """The text holds none of ``words``, and the topic is none of ``topics``.
+
+    ``everything``: all that the rule binds is barred, whatever it says.
+    """
 
     words: tuple[str, ...] = ()
     topics: frozenset[str] = frozenset()
+    everything: bool = False
 
     def findings(self, case: Case) -> tuple[Found, ...]:
         """Give ``prohibited_content`` where the text or the topic is barred."""
         message = case.facts.message
         topic = (message.topic or "").casefold()
-        barred = topic in self.topics
+        barred = self.everything or topic in self.topics
         if message.text is not None:
             barred = barred or any(has_word(message.text, word) for word in self.words)
         return (Found(Verdict.DENY, ReasonCode.PROHIBITED_CONTENT),) if barred else ()

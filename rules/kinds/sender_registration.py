@@ -18,6 +18,7 @@ class SenderRegistration(Terms):
     countries), and without a sender id it is owed. Without ``forms`` the sender itself must
     hold it. ``same_id``: one registration's id must be the sender id, digits or letters alike.
     ``begins_with``: only sender ids that begin so need it, and without one nothing is owed.
+    ``unobtainable``: the scheme is closed to those whom the rule binds, and nothing serves.
     """
 
     scheme: str
@@ -26,6 +27,7 @@ class SenderRegistration(Terms):
     numbers_of: frozenset[str] = frozenset()
     begins_with: str | None = None
     same_id: bool = False
+    unobtainable: bool = False
 
     def findings(self, case: Case) -> tuple[Found, ...]:
         """Give ``sender_unregistered`` where nothing held serves."""
@@ -33,7 +35,8 @@ class SenderRegistration(Terms):
         if self.forms and (sender_id is None or not self._concerns(sender_id)):
             return ()
         held = registrations_of(self.scheme, case.facts, case.at)
-        if any(self._serves(registration, sender_id) for registration in held):
+        serves = any(self._serves(registration, sender_id) for registration in held)
+        if serves and not self.unobtainable:
             return ()
         detail = (("scheme", self.scheme),)
         return (Found(Verdict.DENY, ReasonCode.SENDER_UNREGISTERED, detail=detail),)

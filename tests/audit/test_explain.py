@@ -31,8 +31,12 @@ FULL: Detail = (
     ("months", 48),
     ("needed", "express_written"),
     ("problem", "too short"),
+    ("prefix", "AD-"),
     ("registry", "us-national-dnc"),
     ("scheme", "us-10dlc"),
+    ("series", "140, 160"),
+    ("suffix", "-P"),
+    ("weeks", 1),
     ("zone", "America/New_York"),
 )
 UNTIL = datetime(2026, 11, 21, 13, 0, tzinfo=UTC)
@@ -43,19 +47,25 @@ def without(*names: str) -> Detail:
     return tuple(pair for pair in FULL if pair[0] not in names)
 
 
+DETAILS: tuple[Detail, ...] = (
+    (),
+    FULL,
+    *(without(name) for name, _ in FULL),
+    *((pair,) for pair in FULL),
+)
+
+
 @pytest.mark.parametrize("code", [*ReasonCode, *ObligationCode])
-@pytest.mark.parametrize("detail", [(), FULL, without("hours"), without("as_of", "needed")])
-def test_every_code_has_its_sentence_whatever_is_known(
-    code: ReasonCode | ObligationCode, detail: Detail
-) -> None:
-    for until in (None, UNTIL):
-        said = sentence(code, detail, until=until, zone=NEW_YORK)
-        assert re.fullmatch(r"[A-Z0-9].*\S", said), said
-        assert "  " not in said
-        assert "None" not in said
-        # What a caller is told to set goes by the name that it has in the API.
-        words = said.replace("discard_after", "")
-        assert "_" not in words, "a code is no word of a marketer's"
+def test_every_code_has_its_sentence_whatever_is_known(code: ReasonCode | ObligationCode) -> None:
+    for detail in DETAILS:
+        for until in (None, UNTIL):
+            said = sentence(code, detail, until=until, zone=NEW_YORK)
+            assert re.fullmatch(r"[A-Z0-9].*\S", said), said
+            assert "  " not in said
+            assert "None" not in said
+            # What a caller is told to set goes by the name that it has in the API.
+            words = said.replace("discard_after", "")
+            assert "_" not in words, "a code is no word of a marketer's"
 
 
 def test_the_tables_hold_no_other_codes() -> None:
@@ -81,6 +91,13 @@ def test_the_tables_hold_no_other_codes() -> None:
         ("consent_missing", FULL, ["express written consent"]),
         ("missing_opt_out", FULL, ["Reply STOP to opt out"]),
         ("missing_contact", FULL, ["phone or email, postal address"]),
+        ("frequency_cap", (("limit", 2), ("weeks", 1)), ["2 messages in 1 week"]),
+        ("frequency_cap", (("limit", 2), ("years", 1)), ["as many messages as the law allows"]),
+        ("template_mismatch", (("problem", "purpose"),), ["another purpose"]),
+        ("template_mismatch", (("problem", "text"),), ["registered text"]),
+        ("template_mismatch", (("problem", "url"),), ["variable url"]),
+        ("sender_id_invalid", (("form", "number"),), ["form (number)", "another form"]),
+        ("sender_id_invalid", (("prefix", "1-"), ("suffix", "-S")), ["1- and ends with -S"]),
         ("minor", FULL, ["13", "guardian"]),
         ("unknown_jurisdiction", (("country", ""),), ["recipient.region"]),
         ("unknown_jurisdiction", FULL, ["ZZ", "recipient.region"]),

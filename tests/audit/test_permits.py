@@ -3,6 +3,7 @@
 import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,8 +14,8 @@ from joserfc.jwk import KeySet
 from audit.permits import (
     ALGORITHM,
     Claims,
-    Permitted,
     PermitSigner,
+    Permitted,
     PermitVerifier,
     Why,
     key_set,
@@ -88,12 +89,14 @@ def test_any_library_verifies_it_with_the_published_keys_alone() -> None:
     ],
 )
 def test_it_is_for_no_other_message(field: str, value: str | None, why: Why) -> None:
-    assert mismatch(claims_of(), replace(MESSAGE, **{field: value})) is why
+    changed: dict[str, Any] = {field: value}
+    assert mismatch(claims_of(), replace(MESSAGE, **changed)) is why
 
 
 @pytest.mark.parametrize("field", ["sender_id", "text"])
 def test_what_was_checked_without_from_or_text_holds_for_any(field: str) -> None:
-    claims = claims_of(replace(MESSAGE, **{field: None}))
+    without: dict[str, Any] = {field: None}
+    claims = claims_of(replace(MESSAGE, **without))
     assert mismatch(claims, MESSAGE) is None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -76,6 +76,9 @@ def a_release(law: str = LAW) -> Release:
     digest = sha256(law.encode()).hexdigest()
     return release_of("test", digest, regulations_of([load(law, name="test-act.yaml")]))
 
+
+BY_DAY = NOW + timedelta(hours=4)
+"""Eleven in the morning in New York."""
 
 RELEASE = a_release()
 
@@ -163,4 +166,4 @@ def desk(engine: sa.Engine, folder: Path, *, release: Release = RELEASE) -> Iter
         yield Desk(recorder, gate)
 
 
-__all__ = ["NOW", "RELEASE", "TEXT", "Desk", "desk"]
+__all__ = ["BY_DAY", "RELEASE", "TEXT", "Desk", "desk"]

@@ -26,11 +26,8 @@ from jurisdictions.errors import UnknownRegionError
 from rules.errors import ComplianceError
 from rules.vocabulary import Channel, Verdict
 from tests.support import gates
-from tests.support.consents import ANN, NOW, an_event, counted_statements
-from tests.support.gates import Desk
-
-BY_DAY = NOW + timedelta(hours=4)
-"""Eleven in the morning in New York."""
+from tests.support.consents import ANN, an_event, counted_statements
+from tests.support.gates import BY_DAY, Desk
 
 
 @pytest.fixture
