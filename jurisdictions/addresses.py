@@ -64,7 +64,8 @@ def parse_address(text: str) -> Address:
     text = text.strip()
     if "@" in text:
         return _email(text)
-    return _number(_digits_of(text))
+    # A text of nothing but separators is kept as it came: it must not equal another one.
+    return _number(_digits_of(text) or text)
 
 
 @lru_cache(maxsize=10_000)
