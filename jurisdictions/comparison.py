@@ -33,6 +33,23 @@ class Change:
         return _rank(self.after.verdict) < _rank(self.before.verdict)
 
 
+def rule_changes(before: Release, after: Release) -> Iterator[tuple[str, str]]:
+    """Give every rule that does not say the same in both, and whether it was added or removed.
+
+    A rule may change without any of the messages that ``changes`` asks about being answered
+    differently: a closing hour moves between two that are asked.
+    """
+    old = {rule.id: rule for rule in before.rules}
+    new = {rule.id: rule for rule in after.rules}
+    for name in sorted(old.keys() | new.keys()):
+        if name not in new:
+            yield name, "removed"
+        elif name not in old:
+            yield name, "added"
+        elif old[name] != new[name]:
+            yield name, "changed"
+
+
 def changes(before: Release, after: Release, on: date) -> Iterator[Change]:
     """Ask both releases about every kind of message on ``on``, and give where they differ.
 

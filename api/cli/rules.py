@@ -109,10 +109,18 @@ def check(
 @prints
 def diff(before: Path, after: Path, at: datetime | None, out: Output) -> None:
     """Say which messages the law in folder AFTER answers differently from that in BEFORE."""
-    from jurisdictions.comparison import changes
+    from jurisdictions.comparison import changes, rule_changes
     from jurisdictions.releases import bundled_release
 
-    found = list(changes(bundled_release(before), bundled_release(after), _day(at)))
+    old, new = bundled_release(before), bundled_release(after)
+    moved: list[dict[str, object]] = [
+        {"record": "rule", "rule": rule, "change": how} for rule, how in rule_changes(old, new)
+    ]
+    if out.for_people:
+        out.say(f"rules: {len(moved) or 'the same'}", style="bold")
+    if moved or not out.for_people:
+        out.show_many(moved, ("rule", "change"))
+    found = list(changes(old, new, _day(at)))
     columns = ("country", "channel", "purpose", "situation", "before", "after", "reasons")
     for looser, title in ((False, "stricter"), (True, "looser")):
         records = [_change_of(change) for change in found if change.is_looser is looser]
@@ -202,6 +210,7 @@ def _change_of(change: "Change") -> dict[str, Any]:
     # A stricter answer says why by its own reasons, a looser one by those that are gone.
     telling = change.before if change.is_looser else change.after
     return {
+        "record": "change",
         "direction": "looser" if change.is_looser else "stricter",
         "country": change.country,
         "channel": change.channel,

@@ -35,13 +35,14 @@ def serve(out: Output, **options: str | None) -> None:
     settings = Settings.from_environment(options=options)
     trial = start_trial(settings)
     if settings.workers > 1:
-        _announce(out, f"http://{settings.host}:{settings.port}", trial)
+        announce(out, f"http://{settings.host}:{settings.port}", trial)
         serve_until_stopped(settings)
         return
-    serve_until_stopped(settings, on_start=lambda _, address: _announce(out, address, trial))
+    serve_until_stopped(settings, on_start=lambda _, address: announce(out, address, trial))
 
 
-def _announce(out: Output, address: str, trial: Founded | None) -> None:
+def announce(out: Output, address: str, trial: Founded | None) -> None:
+    """Say where it answers, and how to ask it."""
     if not out.for_people:
         started: dict[str, object] = {"address": address}
         if trial is not None:
