@@ -53,7 +53,8 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         say_error(f"{NAME}: stopped")
         return Exit.FAILED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # Click ends the process by itself when a pipe breaks, and with another code than ours.
         # Who read has gone; what Python still wants to write at its end must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED

@@ -140,13 +140,20 @@ async def opened_here(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     from api.app import create_app, open_components
 
     quiet = msgspec.structs.replace(settings, log_level="error", log_requests="none")
+    broken: Exception | None = None
     with open_components(quiet, log_stream=sys.stderr) as components:
         doors = create_app(components)
         async with (
             doors.litestar.lifespan(),
             _client_of(httpx.ASGITransport(app=doors.operator)) as client,  # type: ignore[arg-type]
         ):
-            yield client
+            # The application's own end would wrap what is raised in here.
+            try:
+                yield client
+            except Exception as error:
+                broken = error
+    if broken is not None:
+        raise broken
 
 
 def _client_of(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from api.cli.main import run
 from tests.support.project import PROJECT
 
 COMMAND = (sys.executable, "-c", "from api.cli.main import main; main()")
+
+STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def command(*arguments: object, stdin: str | None = None, on_terminal: bool = Fa
             code = run([str(argument) for argument in arguments])
     finally:
         sys.stdin = before
-    return Ran(code, out.getvalue(), err.getvalue())
+    return Ran(code, STYLE.sub("", out.getvalue()), err.getvalue())
 
 
 @dataclass

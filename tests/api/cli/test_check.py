@@ -44,7 +44,15 @@ def test_a_message_on_standard_input_that_may_not(folder: Path) -> None:
 
 
 def test_options_say_all_that_a_body_can(folder: Path) -> None:
-    more = ("--from", "+12125550100", "--text", "Acme: hello", "--topic", "shoes", "--by-hand")
+    more: tuple[str, ...] = (
+        "--from",
+        "+12125550100",
+        "--text",
+        "Acme: hello",
+        "--topic",
+        "shoes",
+        "--by-hand",
+    )
     more += ("--kind", "business", "--age", "40", "--time-zone", "America/New_York")
     more += ("--template", "in-dlt:1", "--reference", "r", "--preview")
     ran = command("check", *MAIL, "--purpose", "service", *more, "--data", folder)

@@ -19,10 +19,9 @@ def test_a_key_is_made_listed_and_revoked(folder: Path) -> None:
 
 def test_a_person_sees_a_table(folder: Path) -> None:
     shown = command("keys", "list", "--data", folder, on_terminal=True).out
-    assert shown.splitlines()[0].split() == [
-        *("id", "person", "roles", "prefix"),
-        *("recorded", "at", "revoked", "at"),
-    ]
+    for word in ("person", "roles", "prefix", "Admin", "admin"):
+        assert word in shown
+    assert "{" not in shown
     forced = command("keys", "list", "--data", folder, "--json", on_terminal=True)
     assert forced.records[0]["person"] == "Admin"
 

@@ -12,7 +12,7 @@ import pytest
 from api.cli.folders import Founded
 from api.cli.output import Output
 from api.cli.serve import announce
-from tests.support.commands import Terminal, command, serving
+from tests.support.commands import STYLE, Terminal, command, serving
 
 
 def status_of(address: str, key: str) -> int:
@@ -104,7 +104,7 @@ def test_people_get_the_key_and_the_curl_whole_on_a_line(monkeypatch: pytest.Mon
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
     announce(Output(), "http://127.0.0.1:8000", Founded("org_1", "cts_secret"))
-    lines = [line.strip() for line in terminal.getvalue().splitlines()]
+    lines = [line.strip() for line in STYLE.sub("", terminal.getvalue()).splitlines()]
     assert "KEY=cts_secret" in lines
     (curl,) = (line for line in lines if line.startswith("curl "))
     assert curl.endswith("""{"channel":"email","purpose":"marketing"}}'""")
