@@ -23,7 +23,7 @@ def test_a_person_sees_a_table(folder: Path) -> None:
         assert word in shown
     assert "{" not in shown
     forced = command("keys", "list", "--data", folder, "--json", on_terminal=True)
-    assert forced.records[0]["person"] == "Admin"
+    assert "Admin" in {record["person"] for record in forced.records}
 
 
 def test_what_is_wrong_with_the_question_is_2(folder: Path) -> None:
