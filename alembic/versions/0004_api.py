@@ -1,7 +1,6 @@
 """Organisations, persons, API keys, and the answers kept under idempotency keys."""
 
 import sqlalchemy as sa
-
 from alembic import op
 
 revision = "0004"
