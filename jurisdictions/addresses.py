@@ -167,7 +167,7 @@ def _problem_of_local(local: str) -> str | None:
     return None
 
 
-def _number(text: str, *, again: bool = False) -> Address:
+def _number(text: str, *, first_written: str | None = None) -> Address:
     if not text.startswith("+"):
         return _impossible(
             text, "this is no E.164 number and no e-mail address, write + and the country code"
@@ -188,10 +188,12 @@ def _number(text: str, *, again: bool = False) -> Address:
             # In North America nothing in a number tells a mobile telephone.
             number_type=NumberType.FIXED_OR_MOBILE,
         )
-    return _number_elsewhere(written, spellings, again=again)
+    return _number_elsewhere(written, spellings, first_written=first_written)
 
 
-def _number_elsewhere(written: str, spellings: tuple[str, ...], *, again: bool) -> Address:
+def _number_elsewhere(
+    written: str, spellings: tuple[str, ...], *, first_written: str | None
+) -> Address:
     try:
         number = phonenumbers.parse(written)
     except phonenumbers.NumberParseException:
@@ -203,11 +205,11 @@ def _number_elsewhere(written: str, spellings: tuple[str, ...], *, again: bool) 
     if e164 != written:
         # A national prefix was left inside, as in +44 0 20, and the library took it out. Where
         # another is left, it is no number that anybody would know by what we make of it.
-        if again:
+        if first_written is not None:
             return _impossible(
-                written, "there are national prefixes in this number, leave them out"
+                first_written, "there are national prefixes in this number, leave them out"
             )
-        return _number(e164, again=True)
+        return _number(e164, first_written=written)
     code = country_of_prefix(written[1:]) or phonenumbers.region_code_for_number(number)
     if code is None:
         assert number.country_code is not None, "it was parsed with one"

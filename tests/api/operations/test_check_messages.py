@@ -98,6 +98,13 @@ def test_a_message_that_is_late_is_decided_as_of_now(consenting: Desk, late: tim
     assert codes(answer) == ["consent_revoked"]
 
 
+def test_a_message_that_is_late_does_not_slip_in_before_closing_time(consenting: Desk) -> None:
+    closing = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+    late = consenting.at(closing + timedelta(minutes=2))
+    answer = late.check_one(late.a_check(send_at=closing - timedelta(minutes=2)))
+    assert codes(answer) == ["quiet_hours"]
+
+
 def test_a_clock_that_is_behind_does_not_decide_as_of_before_an_opt_out(consenting: Desk) -> None:
     revoke = an_event(RecordedKind.REVOKE, at=BY_DAY, purpose=None)
     consenting.recorder.record_one(ANN, revoke)
@@ -373,6 +380,14 @@ def test_an_allow_is_not_given_again_after_an_opt_out(desk: Desk, known: bool) -
     assert work.superseded(*asked, now=now) is None
     desk.recorder.record_one(ANN, an_event(RecordedKind.REVOKE, at=now, purpose=None))
     assert isinstance(work.superseded(*asked, now=now), DecisionSupersededError)
+
+
+def test_an_allow_that_does_not_open_any_more_is_not_given_again(consenting: Desk) -> None:
+    reply = an_answered(consenting.check_one(consenting.a_check()))
+    superseded = CheckMessages(consenting.gate).superseded(
+        consenting.connection, "org_other", reply, now=BY_DAY
+    )
+    assert isinstance(superseded, DecisionSupersededError)
 
 
 def test_a_deny_may_be_given_again(desk: Desk) -> None:
