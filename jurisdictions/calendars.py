@@ -1,7 +1,7 @@
 """Public holidays, fixed and movable, by country and region."""
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, timedelta
 
 import holidays
@@ -27,6 +27,7 @@ def holiday_calendar(
     by_region: bool = False,
     only: Collection[str] | None = None,
     also: Collection[str] = (),
+    in_regions: Mapping[str, Collection[str]] | None = None,
 ) -> HolidayCalendar:
     """A calendar that works out a year when it is first asked for it.
 
@@ -34,7 +35,8 @@ def holiday_calendar(
     recipient's region where it is known and the holiday data has it. ``observed`` adds the
     substitute days that the data knows. ``only`` keeps what it names, ``also`` adds to it; both
     hold names of the holiday data in English, or days that need no data: ``12-25``,
-    ``2026-09-28``, ``easter``, ``easter-2``, ``orthodox_easter+1``. Raises
+    ``2026-09-28``, ``easter``, ``easter-2``, ``orthodox_easter+1``. ``in_regions`` adds such days
+    for recipients who are known to be in a region. Raises
     ``UnknownCalendarError`` at once where the data has no such country, category or name.
     """
     source = _Source(country, tuple(categories), observed)
@@ -42,9 +44,18 @@ def holiday_calendar(
     names = frozenset(item for item in only or () if not _is_day(item))
     days = tuple(item for item in (*(only or ()), *also) if _is_day(item))
     _check_days(days)
+    for region, local in (in_regions or {}).items():
+        source.check_local(region, local)
     source.check_names({item for item in also if not _is_day(item)} | names, subdivision)
     wanted = None if only is None else names | {item for item in also if not _is_day(item)}
-    return _Calendar(source, subdivision, by_region=by_region, wanted=wanted, days=days)
+    return _Calendar(
+        source,
+        subdivision,
+        by_region=by_region,
+        wanted=wanted,
+        days=days,
+        in_regions={region: tuple(local) for region, local in (in_regions or {}).items()},
+    )
 
 
 class _Source:
@@ -70,6 +81,16 @@ class _Source:
                 )
         if subdivision is not None and self.code_of(subdivision) is None:
             raise UnknownCalendarError(f"the holiday data has no region {subdivision}")
+
+    def check_local(self, region: str, days: Collection[str]) -> None:
+        if self.country not in (region.partition("-")[0], region) or not _codes_of(region):
+            raise UnknownCalendarError(f"{region} is no region of {self.country}")
+        for item in days:
+            if not _is_day(item):
+                raise UnknownCalendarError(
+                    f"{item} is no day for a region, write one such as 12-26 or easter-2"
+                )
+        _check_days(days)
 
     def check_names(self, names: Collection[str], subdivision: str | None) -> None:
         known = {name for year in _YEARS_TRIED for _, name in self.named_days(year, subdivision)}
@@ -125,16 +146,18 @@ class _Calendar:
         by_region: bool,
         wanted: frozenset[str] | None,
         days: tuple[str, ...],
+        in_regions: Mapping[str, tuple[str, ...]],
     ) -> None:
         self._source = source
         self._subdivision = subdivision
         self._by_region = by_region
         self._wanted = wanted
         self._days = days
+        self._in_regions = in_regions
         self._worked_out: dict[tuple[int, str | None], frozenset[date]] = {}
 
     def __call__(self, day: date, region: str | None) -> bool:
-        where = region if self._by_region else None
+        where = region if self._by_region or self._in_regions else None
         dates = self._worked_out.get((day.year, where))
         if dates is None:
             dates = self._work_out(day.year, where)
@@ -142,10 +165,21 @@ class _Calendar:
         return day in dates
 
     def _work_out(self, year: int, region: str | None) -> frozenset[date]:
-        named = self._source.named_days(year, region or self._subdivision)
+        listed_in = region if self._by_region else None
+        named = self._source.named_days(year, listed_in or self._subdivision)
         kept = {day for day, name in named if self._wanted is None or name in self._wanted}
-        kept.update(day for item in self._days for day in _day_in(item, year))
+        around = () if region is None else _codes_of(region)
+        local = [item for code in around for item in self._in_regions.get(code, ())]
+        kept.update(day for item in (*self._days, *local) for day in _day_in(item, year))
         return frozenset(kept)
+
+
+def _codes_of(region: str) -> tuple[str, ...]:
+    """A region and those around it, widest first; none where there is no such region."""
+    try:
+        return area_named(region).codes
+    except UnknownRegionError:
+        return ()
 
 
 def _is_day(item: str) -> bool:

@@ -146,7 +146,10 @@ class OptOutShape(Shape, frozen=True, kw_only=True):
 
 
 class HolidaysShape(Shape, frozen=True, kw_only=True):
-    """A public calendar. ``observed``: substitute days count too."""
+    """A public calendar. ``observed``: substitute days count too.
+
+    ``in_regions``: days that are holidays beside those, for recipients in that region.
+    """
 
     country: str
     subdivision: str | None = None
@@ -154,6 +157,7 @@ class HolidaysShape(Shape, frozen=True, kw_only=True):
     observed: bool = False
     categories: tuple[str, ...] = ("public",)
     only: tuple[str, ...] | None = None
+    in_regions: dict[Jurisdiction, tuple[Words, ...]] = {}
 
 
 class ValueShape(Shape, frozen=True, kw_only=True):

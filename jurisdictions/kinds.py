@@ -387,6 +387,7 @@ def _calendar(written: shapes.HolidaysShape) -> Callable[[date, str | None], boo
         observed=written.observed,
         by_region=written.by_region,
         only=None if written.only is None else frozenset(written.only),
+        in_regions={region: tuple(days) for region, days in written.in_regions.items()},
     )
 
 

@@ -1,7 +1,6 @@
 """What we can prove: whom decisions were about, and what senders reported of them."""
 
 import sqlalchemy as sa
-
 from alembic import op
 
 revision = "0003"

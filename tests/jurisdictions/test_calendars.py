@@ -40,6 +40,36 @@ def test_the_region_counts_only_where_the_rule_says_so() -> None:
     assert not holiday_calendar("FR")(good_friday, "FR-67")
 
 
+def test_a_rule_may_name_the_days_of_a_region_alone() -> None:
+    local = ("easter-2", "12-26")
+    calendar = holiday_calendar("FR", in_regions={"FR-57": local, "FR-6AE": local})
+    good_friday, second_day = date(2026, 4, 3), date(2028, 12, 26)
+    for region in ("FR-57", "FR-67", "FR-6AE"):
+        assert calendar(good_friday, region)
+        assert calendar(second_day, region)
+    for elsewhere in (None, "FR-GES", "FR-971", "FR-ZZ", "DE-BY"):
+        assert not calendar(good_friday, elsewhere)
+        assert not calendar(second_day, elsewhere)
+    assert calendar(date(2026, 11, 11), "FR-971")
+    assert not calendar(date(2026, 5, 27), "FR-971")
+
+
+@pytest.mark.parametrize(
+    ("region", "day", "problem"),
+    [
+        ("DE-BY", "12-26", "no region of FR"),
+        ("FR-ZZ", "12-26", "no region of FR"),
+        ("FR-57", "02-30", "no day of the calendar"),
+        ("FR-57", "Good Friday", "no day for a region"),
+    ],
+)
+def test_a_region_or_day_that_does_not_exist_is_refused(
+    region: str, day: str, problem: str
+) -> None:
+    with pytest.raises(UnknownCalendarError, match=problem):
+        holiday_calendar("FR", in_regions={region: (day,)})
+
+
 def test_a_province_has_the_holidays_of_its_community() -> None:
     second_of_may = date(2026, 5, 2)
     spain = holiday_calendar("ES", by_region=True)
