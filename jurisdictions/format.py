@@ -107,6 +107,7 @@ class RegistryShape(Shape, frozen=True, kw_only=True):
     max_age: AgeText | None = None
     approvals: bool = False
     consent_after_entry: bool = False
+    needed: bool = True
     working_days_of: str | None = None
     holiday_categories: tuple[str, ...] = ("public",)
 
