@@ -54,7 +54,7 @@ def test_what_a_plan_keeps_changes_no_later_answer(
         assert plan.decide_many(moved) == decide_in_order(moved, rules)
 
 
-@settings(max_examples=100)
+@settings(max_examples=250)
 @given(seed=st.integers(0, 10**9))
 def test_a_campaign_is_decided_as_the_reference_does(seed: int) -> None:
     """Signed consent and little else: here most people are decided on in one pass.
