@@ -6,6 +6,9 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=100, help="how often the kill loop kills")
     parser.addoption(
+        "--faults", type=int, default=2, help="at how many calls of a run a disk fault is tried"
+    )
+    parser.addoption(
         "--trial-seconds", type=int, default=75, help="after so long a trial stops adding faults"
     )
 
