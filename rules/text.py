@@ -6,21 +6,25 @@ spaces count only as whole words.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 
-_EMAIL = re.compile(r"[^\s@<>()\[\],;:]+@[^\s@<>()\[\],;:]+\.[^\W\d_]{2,}", re.UNICODE)
+# A text has up to 100,000 characters, and the thread that reads it has everybody waiting: no
+# pattern may try again at each of them what it has tried from an earlier one.
+_EMAIL = re.compile(r"(?<![^\s@<>()\[\],;:])[^\s@<>()\[\],;:]++@[^\s@<>()\[\],;:]+\.[^\W\d_]{2,}")
 _URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 _HOST = re.compile(
     r"(?<![\w@.-])(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W\d_]{2,24}(?::\d+)?(?:/[^\s<>\"]*)?(?![\w@])"
 )
-_NUMBER = re.compile(r"\+?[\d(][\d\s()\-]*\d")
-_WHOLE_NUMBER = re.compile(r"(?<!\w)" + _NUMBER.pattern)
+_DIALLABLE = re.compile(r"\+?[\d(][\d\s()\-]*+")
+_WHOLE_DIALLABLE = re.compile(r"(?<!\w)" + _DIALLABLE.pattern)
 _POSTAL_CODE = re.compile(
     r"(?<![\w-])"
     r"(?:\d{4,7}|\d{5}-\d{4}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})"
     r"(?![\w%-])"
 )
-_HOUSE_NUMBER = re.compile(r"(?<![\w$€£¥.,#+-])\d{1,6}[A-Za-z]?(?![\w%‰.:-]*[%‰\d])")
+_HOUSE_NUMBER = re.compile(r"(?<![\w$€£¥.,#+-])\d{1,6}[A-Za-z]?(?!(?:[^\W\d]|[.:-])*+[%‰\d])")
 _SENTENCE_END = re.compile(r"(?<=[.!?;|])\s+|\n+|(?<=[。！？；])")
 _WRITTEN_WITHOUT_SPACES = (
     "CJK",
@@ -37,6 +41,9 @@ PHONE_DIGITS = 7
 
 LONG_PHONE_DIGITS = 10
 """The digits of a telephone number with its area code, where no sign or zero leads it."""
+
+POSTAL_CODES_TRIED = 20
+"""A text that holds more of them and no house number beside any is taken to hold no address."""
 
 
 @lru_cache(maxsize=4096)
@@ -100,7 +107,8 @@ def emails(text: str) -> tuple[str, ...]:
 
 def phone_numbers(text: str) -> tuple[str, ...]:
     """Give the digits of every telephone number in the text: seven digits or more."""
-    found = (re.sub(r"\D", "", m.group()) for m in _NUMBER.finditer(without_links(text)))
+    rest = without_links(text)
+    found = (re.sub(r"\D", "", rest[slice(*span)]) for span in _numbers(rest))
     return tuple(digits for digits in found if len(digits) >= PHONE_DIGITS)
 
 
@@ -114,11 +122,8 @@ def has_postal_address(text: str) -> bool:
 
     The groups of a telephone number are neither.
     """
-    rest = _WHOLE_NUMBER.sub(
-        lambda number: " ; " if _is_dialled(number.group()) else number.group(),
-        without_links(text),
-    )
-    for code in _POSTAL_CODE.finditer(rest):
+    rest = _without_dialled(without_links(text))
+    for code in islice(_POSTAL_CODE.finditer(rest), POSTAL_CODES_TRIED):
         others = rest[: code.start()] + " ; " + rest[code.end() :]
         if _HOUSE_NUMBER.search(others):
             return True
@@ -147,6 +152,25 @@ def is_capitals(word: str) -> bool:
     return word == word.upper() and word != word.lower()
 
 
+def _numbers(text: str, diallable: re.Pattern[str] = _DIALLABLE) -> Iterator[tuple[int, int]]:
+    """Give where numbers begin and end: at a sign, a bracket or a digit, and with a digit."""
+    for run in diallable.finditer(text):
+        first, last = run.start() + run.group().startswith("+"), run.end() - 1
+        while last > first and not text[last].isdecimal():
+            last -= 1
+        if last > first:
+            yield run.start(), last + 1
+
+
+def _without_dialled(text: str) -> str:
+    kept, at = [], 0
+    for start, end in _numbers(text, _WHOLE_DIALLABLE):
+        if _is_dialled(text[start:end]):
+            kept.append(text[at:start])
+            at = end
+    return " ; ".join([*kept, text[at:]])
+
+
 def _is_dialled(number: str) -> bool:
     """Tell a telephone number from a house number that a postal code follows."""
     groups = [len(group) for group in re.findall(r"\d+", number)]
@@ -161,9 +185,9 @@ def _without_notice_target(sentence: str, words: tuple[str, ...]) -> str:
         return sentence
     targets = [m.span() for pattern in (_EMAIL, _URL, _HOST) for m in pattern.finditer(sentence)]
     targets += [
-        m.span()
-        for m in _NUMBER.finditer(sentence)
-        if len(re.sub(r"\D", "", m.group())) >= PHONE_DIGITS
+        span
+        for span in _numbers(sentence)
+        if len(re.sub(r"\D", "", sentence[slice(*span)])) >= PHONE_DIGITS
     ]
     if not targets:
         return sentence

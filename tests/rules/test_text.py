@@ -1,8 +1,15 @@
-"""Reading a message's text: postal addresses among other numbers."""
+"""Reading a message's text: numbers and postal addresses, and texts that are made to be long."""
 
 import pytest
 
-from rules.text import has_postal_address
+from rules.text import (
+    beside_notices,
+    emails,
+    has_name,
+    has_postal_address,
+    links,
+    phone_numbers,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,3 +40,32 @@ def test_a_house_number_and_a_postal_code_make_an_address(text: str) -> None:
 )
 def test_a_telephone_number_is_no_address(text: str) -> None:
     assert not has_postal_address(text)
+
+
+LONG = 100_000
+"""The characters of the longest text. Read from every character anew, one takes minutes."""
+
+
+@pytest.mark.parametrize("piece", ["a", "a.", "a-", "(", "( ", "1 ", "1:", "1234567 ", "x@", "(1+"])
+def test_a_text_of_any_length_is_read_once(piece: str) -> None:
+    text = piece * (LONG // len(piece))
+    assert not has_postal_address(text)
+    assert emails(text) == ()
+    assert not links(text) or piece == "a."
+    assert not has_name(text, "Acme")
+    assert len(phone_numbers(text)) <= LONG // 8
+    assert len(beside_notices(f"STOP {text}", ("STOP",))) <= LONG + 6
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("call +1 (416) 555-0100 (today)", ("14165550100",)),
+        ("(416) 555-0100) or (416) 555 01 01 (", ("4165550100", "4165550101")),
+        ("+1 416 555 0100+1 416 555 0101", ("14165550100", "14165550101")),
+        ("12345 (6", ()),
+        ("( ( ( (", ()),
+    ],
+)
+def test_a_number_ends_with_its_last_digit(text: str, found: tuple[str, ...]) -> None:
+    assert phone_numbers(text) == found
