@@ -9,6 +9,7 @@ from rules.text import (
     has_postal_address,
     links,
     phone_numbers,
+    without_links,
 )
 
 
@@ -42,11 +43,36 @@ def test_a_telephone_number_is_no_address(text: str) -> None:
     assert not has_postal_address(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "link", "rest"),
+    [
+        ("詳見haowu.tw/sale退訂請撥0800-123-456", "haowu.tw/sale", "詳見 退訂請撥0800-123-456"),
+        ("https://sakura.example/stop。配信停止", "https://sakura.example/stop", " 。配信停止"),
+        ("桜商事株式会社sakura.example", "sakura.example", "桜商事株式会社 "),
+        ("https://haowu.tw/退訂", "https://haowu.tw/退訂", " "),
+        ("例え.jp/a 停止", "例え.jp/a", "  停止"),
+    ],
+)
+def test_a_link_ends_where_writing_without_spaces_begins(text: str, link: str, rest: str) -> None:
+    assert links(text) == (link,)
+    assert without_links(text) == rest
+
+
+def test_a_mail_address_ends_where_writing_without_spaces_begins() -> None:
+    assert emails("写信至unsubscribe@yunshan.example退订") == ("unsubscribe@yunshan.example",)
+
+
+def test_a_full_stop_between_words_written_without_spaces_is_no_host() -> None:
+    assert links("全館八折.退訂請撥") == ()
+
+
 LONG = 100_000
 """The characters of the longest text. Read from every character anew, one takes minutes."""
 
 
-@pytest.mark.parametrize("piece", ["a", "a.", "a-", "(", "( ", "1 ", "1:", "1234567 ", "x@", "(1+"])
+@pytest.mark.parametrize(
+    "piece", ["a", "a.", "a-", "(", "( ", "1 ", "1:", "1234567 ", "x@", "(1+", "例", "例."]
+)
 def test_a_text_of_any_length_is_read_once(piece: str) -> None:
     text = piece * (LONG // len(piece))
     assert not has_postal_address(text)
