@@ -17,6 +17,8 @@ from consent.events import ConsentEvent, Evidence, Flag, RecordedKind
 from jurisdictions.addresses import Address
 from rules.vocabulary import Channel, Purpose, Via
 
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+
 _Read = TypeVar("_Read")
 
 _KNOWN: Final = frozenset(
@@ -143,9 +145,12 @@ def is_storable(text: str) -> bool:
 
 
 def is_instant(at: datetime) -> bool:
-    """Whether it can be told in UTC: the first and last day of all years cannot everywhere."""
+    """Whether it can be told on every clock: the first and last days of all years cannot.
+
+    Nobody who is alive said anything before ``EARLIEST``.
+    """
     try:
-        return at.astimezone(UTC).tzinfo is UTC
+        return at.astimezone(UTC) >= EARLIEST
     except OverflowError:
         return False
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from consent.errors import NoAddressError
 from consent.events import Evidence, Flag, RecordedKind, decode_payload, encode_payload
-from consent.opt_outs import read_opt_out, widened
+from consent.opt_outs import is_instant, read_opt_out, widened
 from jurisdictions.addresses import parse_address
 from rules.vocabulary import Channel, Purpose, Via
 from tests.support.consents import ANN, NOW
@@ -99,6 +99,20 @@ def test_text_nested_without_end_is_not_worth_an_error() -> None:
         deep = [deep]
     event = read_opt_out({"address": ADDRESS, "channel": deep}, now=NOW).event
     assert event.flags == (Flag.CHANNEL_UNREADABLE,)
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        ("0001-01-01T00:00:00+00:00", False),
+        ("1899-12-31T23:59:59+00:00", False),
+        ("1900-01-01T00:00:00+00:00", True),
+        ("9999-12-31T23:59:59+00:00", True),
+        ("9999-12-31T23:59:59-01:00", False),
+    ],
+)
+def test_an_instant_can_be_told_on_every_clock(at: str, *, told: bool) -> None:
+    assert is_instant(datetime.fromisoformat(at)) is told
 
 
 anything = st.recursive(
