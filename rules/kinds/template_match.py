@@ -8,7 +8,7 @@ from functools import lru_cache
 from rules.facts import Facts, Registration
 from rules.kinds.sender_registration import registrations_of
 from rules.rule import Case, Found, Owed, Terms
-from rules.text import host_of, is_link
+from rules.text import PHONE_DIGITS, host_of, is_link
 from rules.vocabulary import ObligationCode, Purpose, ReasonCode, Verdict
 
 _TAG = re.compile(r"\{#([a-z]+)#\}")
@@ -164,8 +164,10 @@ def _covered_id(written: str) -> str:
 
 def _same_digits(number: str, covered: frozenset[str]) -> bool:
     """Tell whether a number is covered, written nationally or internationally."""
+    if len(number) < PHONE_DIGITS:
+        return number in covered
     return any(
-        number == held or (held and number.endswith(held.lstrip("0"))) or held.endswith(number)
+        number.endswith(at_home) or held.endswith(number)
         for held in covered
-        if held.isdigit()
+        if held.isdigit() and len(at_home := held.lstrip("0")) >= PHONE_DIGITS
     )
