@@ -132,7 +132,7 @@ bodies = st.dictionaries(
 def test_whatever_comes_in_can_be_kept_and_read_back(body: dict[str, object], address: str) -> None:
     read = read_opt_out(body | {"address": address}, now=NOW)
     parsed = parse_address(read.address)
-    event = widened(read.event, parsed, {"acme"}, now=NOW)
+    event = widened(read.event, parsed, {"acme": "Acme"}, now=NOW)
     assert decode_payload(encode_payload(event, parsed.normalised)) == (event, parsed.normalised)
     assert all(spelling.encode() for spelling in parsed.spellings)
     assert event.at <= NOW
@@ -140,7 +140,7 @@ def test_whatever_comes_in_can_be_kept_and_read_back(body: dict[str, object], ad
 
 def test_a_stop_that_is_whole_is_not_touched() -> None:
     event = read_opt_out({"address": ADDRESS, "sender": "acme"}, now=NOW).event
-    assert widened(event, ANN, {"acme"}, now=NOW) is event
-    elsewhere = widened(event, ANN, {"beta"}, now=NOW)
+    assert widened(event, ANN, {"acme": "Acme"}, now=NOW) is event
+    elsewhere = widened(event, ANN, {"beta": "Beta"}, now=NOW)
     assert (elsewhere.sender, elsewhere.flags) == (None, (Flag.SENDER_UNKNOWN,))
     assert json.loads(elsewhere.unread or "") == {"sender": "acme"}
