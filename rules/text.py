@@ -6,32 +6,31 @@ spaces count only as whole words.
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 
-# A text has up to 100,000 characters, and the thread that reads it has everybody waiting: no
-# pattern may try again at each of them what it has tried from an earlier one.
 _WIDE = "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Letters that are written without spaces, so that no space parts them from a link."""
 _WIDE_MARKS = "\u3000-\u303f\uff00-\uff65"
 _WORD, _ALNUM, _LETTER = (rf"[^\W{less}{_WIDE}]" for less in ("", "_", r"\d_"))
 _WIDE_TLD = "com|net|org|asia|jp|cn|tw|hk|sg|中国|中國|公司|网络|香港|台灣|台湾"
 _PATH = rf"(?:/(?:[{_WIDE}]+(?=[/?#\s]|$)|[^\s<>\"/{_WIDE}{_WIDE_MARKS}]*))*"
-_MAIL_SIGN = rf"[^\s@<>()\[\],;:{_WIDE}{_WIDE_MARKS}]"
-_EMAIL = re.compile(rf"(?<!{_MAIL_SIGN}){_MAIL_SIGN}++@{_MAIL_SIGN}+\.{_LETTER}{{2,}}")
+_IN_MAIL = rf"[^\s@<>()\[\],;:{_WIDE}{_WIDE_MARKS}]"
+# Texts come from outside and may be long: no pattern may start over at every character of a
+# run that it has just read in vain. Each begins where a run begins, or reads only so far.
+_EMAIL = re.compile(rf"(?<!{_IN_MAIL}){_IN_MAIL}+@{_IN_MAIL}+\.{_LETTER}{{2,}}")
 _URL = re.compile(
     rf"https?://(?:[^\s<>\"/{_WIDE}{_WIDE_MARKS}]+|[^\s<>\"/{_WIDE_MARKS}]+){_PATH}",
     re.IGNORECASE,
 )
 _HOST = re.compile(
-    rf"(?<!{_WORD})(?<![@.-])(?:(?:{_ALNUM}(?:(?:{_WORD}|-)*{_ALNUM})?\.)+{_LETTER}{{2,24}}"
-    # Of a run without spaces only its beginning, or what follows where that is no beginning.
-    rf"|(?:(?<![{_WIDE}])|(?<=(?:{_WORD}|[@.-])[{_WIDE}]))[{_WIDE}]++\.(?:{_WIDE_TLD}))"
+    rf"(?<!{_WORD})(?<![@.-])"
+    rf"(?:(?:{_ALNUM}(?:(?:{_WORD}|-)*{_ALNUM})?\.)+{_LETTER}{{2,24}}"
+    rf"|(?<![{_WIDE}])[{_WIDE}]+\.(?:{_WIDE_TLD}))"
     rf"(?::\d+)?{_PATH}(?!{_WORD}|@)"
 )
-_DIALLABLE = re.compile(r"\+?[\d(][\d\s()\-]*+")
-_WHOLE_DIALLABLE = re.compile(r"(?<!\w)" + _DIALLABLE.pattern)
+_NUMBER = re.compile(r"\+?[\d(][\d\s()\-]{0,30}\d")
+_WHOLE_NUMBER = re.compile(r"(?<!\w)" + _NUMBER.pattern)
 _POSTAL_CODE = re.compile(
     r"(?<![\w-])"
     r"(?:\d{4,7}|\d{5}-\d{4}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})"
@@ -55,11 +54,14 @@ PHONE_DIGITS = 7
 LONG_PHONE_DIGITS = 10
 """The digits of a telephone number with its area code, where no sign or zero leads it."""
 
-POSTAL_CODES_TRIED = 20
-"""A text that holds more of them and no house number beside any is taken to hold no address."""
+POSTAL_CODES_TRIED = 10
+"""A text with more postal codes, and no house number beside any of these, is no address."""
+
+TEXTS_KEPT = 64
+"""A message's text is read by several rules; this many texts are kept, however long they are."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=TEXTS_KEPT)
 def plain(text: str) -> str:
     """Give the text without accents, full-width forms and typographic quotes."""
     decomposed = unicodedata.normalize("NFKD", text)
@@ -67,7 +69,7 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFC", bare).replace("’", "'").replace("‘", "'")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=TEXTS_KEPT)
 def without_links(text: str) -> str:
     """Give the text with links, host names and e-mail addresses left out."""
     for pattern in (_EMAIL, _URL, _HOST):
@@ -120,8 +122,7 @@ def emails(text: str) -> tuple[str, ...]:
 
 def phone_numbers(text: str) -> tuple[str, ...]:
     """Give the digits of every telephone number in the text: seven digits or more."""
-    rest = without_links(text)
-    found = (re.sub(r"\D", "", rest[slice(*span)]) for span in _numbers(rest))
+    found = (re.sub(r"\D", "", m.group()) for m in _NUMBER.finditer(without_links(text)))
     return tuple(digits for digits in found if len(digits) >= PHONE_DIGITS)
 
 
@@ -135,7 +136,10 @@ def has_postal_address(text: str) -> bool:
 
     The groups of a telephone number are neither.
     """
-    rest = _without_dialled(without_links(text))
+    rest = _WHOLE_NUMBER.sub(
+        lambda number: " ; " if _is_dialled(number.group()) else number.group(),
+        without_links(text),
+    )
     for code in islice(_POSTAL_CODE.finditer(rest), POSTAL_CODES_TRIED):
         others = rest[: code.start()] + " ; " + rest[code.end() :]
         if _HOUSE_NUMBER.search(others):
@@ -165,25 +169,6 @@ def is_capitals(word: str) -> bool:
     return word == word.upper() and word != word.lower()
 
 
-def _numbers(text: str, diallable: re.Pattern[str] = _DIALLABLE) -> Iterator[tuple[int, int]]:
-    """Give where numbers begin and end: at a sign, a bracket or a digit, and with a digit."""
-    for run in diallable.finditer(text):
-        first, last = run.start() + run.group().startswith("+"), run.end() - 1
-        while last > first and not text[last].isdecimal():
-            last -= 1
-        if last > first:
-            yield run.start(), last + 1
-
-
-def _without_dialled(text: str) -> str:
-    kept, at = [], 0
-    for start, end in _numbers(text, _WHOLE_DIALLABLE):
-        if _is_dialled(text[start:end]):
-            kept.append(text[at:start])
-            at = end
-    return " ; ".join([*kept, text[at:]])
-
-
 def _is_dialled(number: str) -> bool:
     """Tell a telephone number from a house number that a postal code follows."""
     groups = [len(group) for group in re.findall(r"\d+", number)]
@@ -198,9 +183,9 @@ def _without_notice_target(sentence: str, words: tuple[str, ...]) -> str:
         return sentence
     targets = [m.span() for pattern in (_EMAIL, _URL, _HOST) for m in pattern.finditer(sentence)]
     targets += [
-        span
-        for span in _numbers(sentence)
-        if len(re.sub(r"\D", "", sentence[slice(*span)])) >= PHONE_DIGITS
+        m.span()
+        for m in _NUMBER.finditer(sentence)
+        if len(re.sub(r"\D", "", m.group())) >= PHONE_DIGITS
     ]
     if not targets:
         return sentence

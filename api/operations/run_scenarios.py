@@ -42,7 +42,7 @@ from jurisdictions.scenario_files import Scenario, ScenarioEvent
 from jurisdictions.scenario_runs import Outcome, compare
 from rules.errors import ComplianceError
 from rules.facts import TemplateReference
-from rules.vocabulary import LEVEL_OF_WORD, EventKind
+from rules.vocabulary import LEVEL_OF_WORD, EventKind, Verdict
 
 SENDER = "sender"
 ACTOR = "scenarios"
@@ -51,9 +51,16 @@ SCENARIOS_A_DATABASE = 32
 
 
 def run_scenarios(
-    scenarios: Sequence[Scenario], *, release: Release
+    scenarios: Sequence[Scenario], *, release: Release, database_url: str | None = None
 ) -> Generator[Outcome, None, None]:
-    """Run each and hold it against what the law asks for, in order."""
+    """Run each and hold it against what the law asks for, in order.
+
+    ``database_url`` names a PostgreSQL database to run them on, instead of SQLite files of our
+    own. It is brought to this version's schema, and nothing else stays in it.
+    """
+    if database_url is not None:
+        yield from _run_on_one(scenarios, release, database_url)
+        return
     with tempfile.TemporaryDirectory(prefix="cleartosend-") as made:
         folder = Path(made)
         migrated = folder / "migrated.sqlite3"
@@ -63,17 +70,28 @@ def run_scenarios(
             here.mkdir()
             database = here / "scenarios.sqlite3"
             shutil.copyfile(migrated, database)
-            with _one_transaction(database) as connection:
+            with _one_transaction(f"sqlite:///{database}") as connection:
                 stage = _Stage(connection, _gate(release, here))
                 for scenario in scenarios[start : start + SCENARIOS_A_DATABASE]:
                     yield stage.run(scenario)
             shutil.rmtree(here)
 
 
+def _run_on_one(scenarios: Sequence[Scenario], release: Release, url: str) -> Iterator[Outcome]:
+    migrate(url)
+    with (
+        tempfile.TemporaryDirectory(prefix="cleartosend-") as folder,
+        _one_transaction(url) as connection,
+    ):
+        stage = _Stage(connection, _gate(release, Path(folder)))
+        for scenario in scenarios:
+            yield stage.run(scenario)
+
+
 @contextmanager
-def _one_transaction(database: Path) -> Iterator[Connection]:
-    """A transaction that is never committed: nobody will read this database again."""
-    engine = writing_engine(f"sqlite:///{database}")
+def _one_transaction(url: str) -> Iterator[Connection]:
+    """A transaction that is never committed: nobody will read what it wrote."""
+    engine = writing_engine(url)
     try:
         with engine.connect() as connection:
             connection.begin()
@@ -101,7 +119,17 @@ class _Stage:
     gate: Gate
 
     def run(self, scenario: Scenario) -> Outcome:
-        """Play one scenario from the beginning. A check that breaks is raised."""
+        """Play one scenario from the beginning. One that cannot be played falls short.
+
+        Nothing was decided then, which to a sender is the same as a deny.
+        """
+        try:
+            return self._play(scenario)
+        except ComplianceError as error:
+            why = f"it could not be run: {error.detail}"
+            return Outcome(scenario, Verdict.DENY, None, (), (), (why,))
+
+    def _play(self, scenario: Scenario) -> Outcome:
         send_at = scenario.message.send_at.astimezone(UTC)
         first = min([event.at.astimezone(UTC) for event in scenario.history] + [send_at])
         founded = found_organisation(self.connection, scenario.id, keys=self.gate.keys, now=first)
