@@ -12,6 +12,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
@@ -38,6 +39,7 @@ def test_no_request_breaks_the_service(
         headers = runner.run(_an_admin(service))
         document = runner.run(service.client.get("/schema")).json()
         for found in schemathesis.openapi.from_dict(document).get_all_operations():
+            assert isinstance(found, Ok)
             operation = found.ok()
             if operation.definition.raw["operationId"] not in NOT_JSON:
                 _ask(operation, mode, runner, service.client, headers)
@@ -53,20 +55,24 @@ def _served(
     done = asyncio.Event()
 
     async def serve() -> None:
-        async with running_service(folder, database_url=database_url) as service:
-            started.set_result(service)
-            await done.wait()
+        try:
+            async with running_service(folder, database_url=database_url) as service:
+                started.set_result(service)
+                await done.wait()
+        except BaseException as error:
+            if not started.done():
+                started.set_exception(error)
+            raise
 
-    async def first(task: asyncio.Task[None]) -> TestService:
-        await asyncio.wait([task, started], return_when=asyncio.FIRST_COMPLETED)
-        return started.result() if started.done() else task.result()  # type: ignore[return-value]
+    async def first() -> TestService:
+        return await started
 
     async def last(task: asyncio.Task[None]) -> None:
         done.set()
         await task
 
     task = loop.create_task(serve())
-    service = runner.run(first(task))
+    service = runner.run(first())
     try:
         yield service
     finally:

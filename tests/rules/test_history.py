@@ -1,5 +1,6 @@
 """Typed events: whose brand they name, and which confirmation answers which grant."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_a_brand_is_one_however_it_is_written(named: str | None, brand: str, *, 
 )
 def test_a_confirmation_answers_what_it_names(said: dict[str, Any], *, confirmed: bool) -> None:
     grant = asked()
-    confirm = Event(**({"event": EventKind.CONFIRM, "at": ANSWERED_AT} | said))
+    confirm = replace(Event(event=EventKind.CONFIRM, at=ANSWERED_AT), **said)
     assert is_confirmed(grant, (grant, confirm), "Acme") is confirmed
 
 
