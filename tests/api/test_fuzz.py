@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance
 from api.roles import Role
 from tests.support.service import TestService, running_service
 
-EXAMPLES = 30
+EXAMPLES = 20
 """Requests a route, kind of data and database: enough to find what is wrong, and quick."""
 
 NOT_JSON = {"loadRegistry", "readMetrics"}
