@@ -32,7 +32,7 @@ _BY_BLIND_INDEX = ByMany(
         )
         .where(
             subject_alias.c.organisation == bindparam("organisation"),
-            subject_alias.c.index_version == bindparam("index_version"),
+            among(subject_alias.c.index_version, "index_versions"),
             among(subject_alias.c.blind_index, "blind_indexes"),
             subject_alias.c.valid_until.is_(None),
         )
@@ -80,8 +80,16 @@ Whom = Address | KnownSubject | Stranger
 
 
 def blind_indexes_of(organisation: str, address: Address, keys: KeyRing) -> tuple[bytes, ...]:
-    """The keyed hash of each equal spelling, in the same order whichever was given."""
-    return tuple(keys.blind_index(organisation, spelling) for spelling in address.spellings)
+    """The keyed hash of each equal spelling, in the same order whichever was given.
+
+    Those under the newest version of the index come first; until everybody is re-indexed, those
+    under the older ones follow.
+    """
+    return tuple(
+        keys.blind_index(organisation, spelling, version=version)
+        for version in keys.index_versions(organisation)
+        for spelling in address.spellings
+    )
 
 
 def find_by_index(
@@ -94,7 +102,7 @@ def find_by_index(
         connection,
         {
             "organisation": organisation,
-            "index_version": keys.index_version(organisation),
+            "index_versions": list(keys.index_versions(organisation)),
             "blind_indexes": list(blind_indexes),
         },
     )
@@ -150,10 +158,12 @@ def find_or_make_many(
     by_id = find_by_id(connection, organisation, ids)
     wanted = {index for each in indexes for index in each}
     by_index = find_by_index(connection, organisation, wanted, keys=keys)
-    _add_spellings(connection, organisation, indexes, by_index, keys=keys, now=now)
+    versions = len(keys.index_versions(organisation))
+    newest = [each if len(each) < 2 else each[: len(each) // versions] for each in indexes]
+    _add_spellings(connection, organisation, indexes, newest, by_index, keys=keys, now=now)
     on_record = {person.id for person in (*by_id.values(), *by_index.values())}
     data_keys = load_keys(connection, organisation, on_record, keys=keys)
-    data_keys |= _make_missing(connection, organisation, indexes, by_index, keys=keys, now=now)
+    data_keys |= _make_missing(connection, organisation, newest, by_index, keys=keys, now=now)
     people = [
         by_id.get(whom.id) if isinstance(whom, KnownSubject) else first_of(each, by_index)
         for whom, each in zip(whoms, indexes, strict=True)
@@ -236,17 +246,18 @@ def _add_spellings(
     connection: Connection,
     organisation: str,
     indexes: Sequence[tuple[bytes, ...]],
+    newest: Sequence[tuple[bytes, ...]],
     by_index: dict[bytes, Subject],
     *,
     keys: KeyRing,
     now: datetime,
 ) -> None:
-    """Let spellings that have become equal to a known one lead to the same person."""
+    """Let the newest index of every spelling lead where a known one leads."""
     missing: dict[bytes, Subject] = {}
-    for each in indexes:
+    for each, written in zip(indexes, newest, strict=True):
         person = first_of(each, by_index)
         if person is not None:
-            missing.update((index, person) for index in each if index not in by_index)
+            missing.update((index, person) for index in written if index not in by_index)
     by_index.update(missing)
     _insert_aliases(
         connection,
