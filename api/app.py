@@ -27,11 +27,13 @@ from api.front import Front
 from api.idempotency import KeptAnswers
 from api.openapi import SchemaDocument, openapi_config
 from api.operations.check_messages import CheckMessages, Gate
+from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
 from api.operations.load_registry import LoadRegistry
 from api.operations.put_sender import PutSenders
 from api.operations.record_events import RecordEvents
+from api.operations.replay_erasures import replay_erasures
 from api.operations.report_sending import ReportSending
 from api.problems import answer_problem
 from api.reader import Reader
@@ -54,6 +56,7 @@ from api.v1.consent_events import EventWorks
 from api.v1.health import Readiness
 from api.writer import Writer
 from audit.permits import PermitSigner
+from consent.erasure_journal import ErasureJournal
 from consent.keys.key_ring import KeyRing
 from consent.ledger import log
 from consent.ledger.leaf import Log
@@ -79,6 +82,7 @@ ROUTES: tuple[Any, ...] = (
     consent_events.post_consent_events,
     opt_outs.post_opt_out,
     subjects.post_lookup,
+    subjects.post_erasure,
     checks.post_check,
     checks.get_check,
     checks.post_sent,
@@ -97,6 +101,7 @@ class Components:
     settings: Settings
     service: Service
     keys: KeyRing
+    erasures: ErasureJournal
     registries: Registries
     release: Release
 
@@ -145,6 +150,8 @@ def open_components(
         stack.callback(reader.close)
         engine = writing_engine(url)
         stack.callback(engine.dispose)
+        erasures = ErasureJournal.of(folder.root, key_ring)
+        replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
         writer = Writer(
             engine,
             clock=clock,
@@ -166,6 +173,7 @@ def open_components(
             settings=settings,
             service=service,
             keys=key_ring,
+            erasures=erasures,
             registries=copies,
             release=release or bundled_release(),
         )
@@ -192,6 +200,7 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
     made = {
         "check_messages": CheckMessages(gate),
         "document": document,
+        "erase_subjects": EraseSubjects(key_ring, components.erasures),
         "event_works": EventWorks(recording),
         "found_organisation": FoundOrganisation(key_ring),
         "issue_keys": IssueKeys(),

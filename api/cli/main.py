@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from api.cli.check import check
+from api.cli.erase import erase
 from api.cli.init import init
 from api.cli.keys import keys
 from api.cli.organisations import organisations
@@ -33,7 +34,7 @@ def cleartosend() -> None:
     """
 
 
-for _command in (init, serve, organisations, keys, check, scenarios, registries, rules):
+for _command in (init, serve, organisations, keys, check, scenarios, registries, rules, erase):
     cleartosend.add_command(_command)
 
 

@@ -32,6 +32,7 @@ ROLES = {
     "POST /v1/consent-events": {Role.COLLECTOR},
     "POST /v1/opt-outs": {Role.COLLECTOR},
     "POST /v1/subjects/lookup": {Role.COLLECTOR, Role.AUDITOR},
+    "POST /v1/subjects/erase": {Role.ADMIN},
     "POST /v1/checks": {Role.SENDER},
     "GET /v1/checks/{check:str}": {Role.SENDER},
     "POST /v1/checks/{check:str}/sent": {Role.SENDER},
