@@ -53,8 +53,10 @@ class ErasureRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """The payload of an ``erase`` entry: what suppression is rebuilt from.
 
     ``tokens`` get an erasure at the entry's own index and time; ``suppressed`` stood already.
+    ``organisation_key``: the newest version under which a key of the person lay.
     """
 
+    organisation_key: int | None = None
     tokens: tuple[Token, ...]
     suppressed: tuple[Suppressed, ...] = ()
     why: str | None = None
@@ -63,13 +65,12 @@ class ErasureRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 @dataclass(frozen=True, slots=True)
 class Destroyed:
-    """How much was deleted. ``wrapping_versions``: of the organisation keys it lay under."""
+    """How much was deleted."""
 
     keys: int = 0
     payloads: int = 0
     aliases: int = 0
     standings: int = 0
-    wrapping_versions: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +115,14 @@ def erase(
     if not people:
         earlier = _erased_before(connection, organisation, given.address, suppressed, keys)
         if earlier is not None:
-            return _repeated(given, earlier, indexes, ErasureRecord(tokens=tokens))
-    record = ErasureRecord(tokens=tokens, suppressed=suppressed, why=given.why)
+            told = _record_of(connection, organisation, earlier, keys)
+            return _repeated(given, earlier, indexes, told)
+    record = ErasureRecord(
+        organisation_key=_newest_wrapping(connection, organisation, people),
+        tokens=tokens,
+        suppressed=suppressed,
+        why=given.why,
+    )
     act = _Act(
         connection=connection,
         organisation=organisation,
@@ -272,18 +279,11 @@ class _Act:
         self.connection.execute(marked.values(erased_at=self.at))
 
     def _destroy(self, person: bytes) -> Destroyed:
-        wrapping = self.connection.execute(
-            sa.select(subject_key.c.wrapping_key_version).where(
-                subject_key.c.organisation == self.organisation, subject_key.c.subject == person
-            )
-        )
-        versions = frozenset(wrapping.scalars())
         return Destroyed(
             payloads=self._delete_payloads(person),
             aliases=self._delete_from(subject_alias, person),
             standings=self._delete_from(tables.standing, person),
             keys=self._delete_from(subject_key, person),
-            wrapping_versions=versions,
         )
 
     def _delete_from(self, table: sa.Table, person: bytes) -> int:
@@ -442,6 +442,25 @@ def _told_in(payload: dict[str, Any]) -> Iterable[str]:
         yield str(text)
 
 
+def _newest_wrapping(
+    connection: Connection, organisation: str, people: Sequence[bytes]
+) -> int | None:
+    newest = sa.select(sa.func.max(subject_key.c.wrapping_key_version)).where(
+        subject_key.c.organisation == organisation, subject_key.c.subject.in_(people)
+    )
+    found: int | None = connection.execute(newest).scalar_one()
+    return found
+
+
+def _record_of(
+    connection: Connection, organisation: str, entry: Entry, keys: KeyRing
+) -> ErasureRecord:
+    stored = read_payloads(connection, organisation, [entry.event_id]).get(entry.event_id)
+    if stored is None:
+        raise BrokenSealError("the payload of an erasure is missing")
+    return open_record(organisation, entry, stored, keys=keys)
+
+
 def _erased_before(
     connection: Connection,
     organisation: str,
@@ -494,7 +513,6 @@ def _sum(all_: Sequence[Destroyed]) -> Destroyed:
         payloads=sum(one.payloads for one in all_),
         aliases=sum(one.aliases for one in all_),
         standings=sum(one.standings for one in all_),
-        wrapping_versions=frozenset(v for one in all_ for v in one.wrapping_versions),
     )
 
 

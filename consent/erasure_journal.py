@@ -20,7 +20,7 @@ from consent.erasure import Erasure, ErasureRecord, PastErasure
 from consent.errors import ErasureJournalError
 from consent.keys.errors import BrokenSealError, KeyStoreError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
-from consent.keys.root_key import read_private
+from consent.keys.root_key import read_private, sync_folder
 from consent.keys.sealing import KeyKind
 from consent.ledger.columns import instant_of, microseconds_of
 
@@ -83,7 +83,7 @@ class ErasureJournal:
                 self.path.hardlink_to(beside)
             beside.unlink()
             for folder in (self.path.parent, self.path.parent.parent):
-                _sync_folder(folder)
+                sync_folder(folder)
         except OSError as error:
             raise ErasureJournalError(f"{self.path} cannot be made: {error.strerror}") from None
 
@@ -208,11 +208,3 @@ def _write_all(descriptor: int, content: bytes, *, at: int) -> None:
     while content:
         written = os.pwrite(descriptor, content, at)
         content, at = content[written:], at + written
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

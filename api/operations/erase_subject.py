@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from api.operations.record_events import ID_PREFIX
 from api.work import Priority
 from audit import decisions
-from consent.erasure import Destroyed, Erasure, ErasureInput, erase
+from consent.erasure import Erasure, ErasureInput, erase
 from consent.erasure_journal import ErasureJournal
 from consent.keys.errors import BrokenSealError
 from consent.keys.key_ring import KeyRing
@@ -137,20 +137,15 @@ def _certificate(organisation: str, erasure: Erasure, aliases: int, keys: KeyRin
             decision_aliases=aliases,
         ),
         suppressed=len(erasure.record.tokens),
-        backups=_completeness(organisation, erasure, destroyed, keys),
+        backups=_completeness(organisation, erasure, keys),
     )
 
 
-def _completeness(
-    organisation: str, erasure: Erasure, destroyed: Destroyed, keys: KeyRing
-) -> Completeness:
+def _completeness(organisation: str, erasure: Erasure, keys: KeyRing) -> Completeness:
     """Name the keys under which earlier copies of what was destroyed may lie."""
     if not erasure.subjects:
         return Completeness(complete=True, until_destroyed=(), statement=NOTHING_WAS_THERE)
-    last = max(destroyed.wrapping_versions, default=None)
-    if last is None:  # A repeat: of then only the time is known.
-        at = erasure.at
-        last = (at.year * 100 + at.month) * 100 + 99
+    last = erasure.record.organisation_key or 0
     awaited = [
         KeyAwaited(KeyKind.ORGANISATION.value, version)
         for version in keys.versions_of(organisation, KeyKind.ORGANISATION)

@@ -19,14 +19,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from consent.keys import sealing
-from consent.keys.errors import UnknownKeyError
+from consent.keys.errors import KeyStoreError, UnknownKeyError
 from consent.keys.key_store import KeyName, Keys, KeyStore
 from consent.keys.passing_keys import PassingKeyStore
-from consent.keys.root_key import RootKey
+from consent.keys.providers import IN_FOLDER, ROOT_KEY_FILE, RootKeyPlace
 from consent.keys.sealing import KEY_SIZE, KeyKind, SealingKey, framed
 from consent.ledger.leaf import Log
 
-ROOT_KEY_FILE = "root.key"
+__all__ = ["KEY_STORE_FILE", "LOG_KEY_FILE", "ROOT_KEY_FILE", "KeyRing", "SubjectKey"]
+
 KEY_STORE_FILE = "keys.json"
 LOG_KEY_FILE = "log_keys.json"
 
@@ -79,15 +80,18 @@ class KeyRing:
         self._load(log_keys.read())
 
     @classmethod
-    def create(cls, folder: Path, *, at: datetime) -> "KeyRing":
+    def create(cls, folder: Path, *, at: datetime, root: RootKeyPlace | None = None) -> "KeyRing":
         """Make root key, key store and log keys of a new ledger in ``folder``.
 
         ``KeyStoreError``: there is one already; nothing is ever overwritten.
         """
-        root = RootKey.create(folder / ROOT_KEY_FILE)
+        for name in (KEY_STORE_FILE, LOG_KEY_FILE):
+            if (folder / name).exists():
+                raise KeyStoreError(f"{folder / name} is there already: it is never overwritten")
+        root_key = (root or _place_in(folder)).create()
         ledger_id = os.urandom(16).hex()
-        keys = KeyStore.create(folder / KEY_STORE_FILE, root, ledger_id)
-        log_keys = KeyStore.create(folder / LOG_KEY_FILE, root, ledger_id)
+        keys = KeyStore.create(folder / KEY_STORE_FILE, root_key, ledger_id)
+        log_keys = KeyStore.create(folder / LOG_KEY_FILE, root_key, ledger_id)
         keys.change(lambda before: _with_new(before, [KeyName(_INSTALLATION, _PERMIT, _month(at))]))
         return cls(keys, log_keys)
 
@@ -100,11 +104,18 @@ class KeyRing:
         return cls(keys, PassingKeyStore(ledger_id))
 
     @classmethod
-    def open(cls, folder: Path) -> "KeyRing":
+    def open(cls, folder: Path, *, root: RootKeyPlace | None = None) -> "KeyRing":
         """Open the keys in ``folder``. ``KeyStoreError`` says what is wrong with which file."""
-        root = RootKey.read(folder / ROOT_KEY_FILE)
-        keys = KeyStore.open(folder / KEY_STORE_FILE, root)
-        log_keys = KeyStore.open(folder / LOG_KEY_FILE, root, ledger_id=keys.ledger_id)
+        place = root or _place_in(folder)
+        root_key = place.open()
+        if KeyStore.root_key_id_of(folder / KEY_STORE_FILE) != root_key.key_id:
+            if place.beside.exists():
+                raise KeyStoreError(
+                    "putting another root key in place was broken off; end it with:"
+                    " cleartosend keys rotate --root"
+                )
+        keys = KeyStore.open(folder / KEY_STORE_FILE, root_key)
+        log_keys = KeyStore.open(folder / LOG_KEY_FILE, root_key, ledger_id=keys.ledger_id)
         return cls(keys, log_keys)
 
     @property
@@ -132,7 +143,10 @@ class KeyRing:
             self._load(self._keys.change(with_all))
 
     def versions_of(self, organisation: str, kind: KeyKind) -> tuple[int, ...]:
-        """Every version that there is, oldest first; of what was destroyed nothing is told."""
+        """Every version that there is, oldest first. Of monthly keys there may be none left."""
+        if kind in MONTHLY:
+            self._look_again()
+            return self._versions.get((organisation, kind.value), ())
         return self._versions_of(organisation, kind.value)
 
     def is_due(self, organisation: str, *, at: datetime) -> bool:
@@ -352,6 +366,10 @@ class KeyRing:
         if key is None:
             raise UnknownKeyError(f"{organisation} has no {kind} key of version {version}")
         return hmac.digest(key, spelling.encode(), "sha256")[:LOOKUP_SIZE]
+
+
+def _place_in(folder: Path) -> RootKeyPlace:
+    return RootKeyPlace(IN_FOLDER, folder, {})
 
 
 def _with_new(before: Keys, names: Iterable[KeyName]) -> Keys:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from consent.keys.errors import KeyStoreError
-from consent.keys.root_key import RootKey, read_private
+from consent.keys.root_key import RootKey, read_private, sync_folder
 from consent.keys.sealing import framed
 
 FORMAT_VERSION = 1
@@ -76,6 +76,11 @@ class KeyStore:
         store = cls(path, root, ledger_id or found.ledger)
         store._refuse_another_ledger(found)
         return store
+
+    @staticmethod
+    def root_key_id_of(path: Path) -> str:
+        """Which root key the store at ``path`` asks for."""
+        return _decode(path).root_key_id
 
     def read(self) -> dict[KeyName, bytes]:
         """Unwrap every key of the store."""
@@ -182,11 +187,7 @@ def replace_file(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         raise KeyStoreError(f"{path} cannot be written: {error.strerror}") from None
 
