@@ -138,7 +138,7 @@ def open_components(
         if settings.database_url is None:
             stack.enter_context(data_folder.hold(folder))
         url = settings.database_url or folder.database_url
-        key_ring = KeyRing.open(folder.root)
+        key_ring = KeyRing.open(folder.root, root=settings.root_key_place())
         migrate(url)
         telemetry = Telemetry(
             clock, level=settings.log_level, log_requests=settings.log_requests, stream=log_stream

@@ -108,12 +108,11 @@ class KeyRing:
         """Open the keys in ``folder``. ``KeyStoreError`` says what is wrong with which file."""
         place = root or _place_in(folder)
         root_key = place.open()
-        if KeyStore.root_key_id_of(folder / KEY_STORE_FILE) != root_key.key_id:
-            if place.beside.exists():
-                raise KeyStoreError(
-                    "putting another root key in place was broken off; end it with:"
-                    " cleartosend keys rotate --root"
-                )
+        if place.beside.exists():
+            raise KeyStoreError(
+                "putting another root key in place was broken off; end it with:"
+                " cleartosend keys rotate --root"
+            )
         keys = KeyStore.open(folder / KEY_STORE_FILE, root_key)
         log_keys = KeyStore.open(folder / LOG_KEY_FILE, root_key, ledger_id=keys.ledger_id)
         return cls(keys, log_keys)

@@ -31,7 +31,7 @@ def rotate_root(old: RootKeyPlace, new: RootKeyPlace, folder: Path) -> str:
 def _settle(old: RootKeyPlace, new: RootKeyPlace) -> None:
     """Leave the new key only, where it will be looked for."""
     try:
-        if new.path == old.beside:
+        if new.is_filed and new.path == old.beside:
             new.path.replace(old.path)
         elif old.is_filed:
             old.path.unlink()
