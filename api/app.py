@@ -35,6 +35,7 @@ from api.operations.put_sender import PutSenders
 from api.operations.record_events import RecordEvents
 from api.operations.replay_erasures import replay_erasures
 from api.operations.report_sending import ReportSending
+from api.operations.rotate_keys import KeyKeeper
 from api.problems import answer_problem
 from api.reader import Reader
 from api.roles import Guard
@@ -49,6 +50,7 @@ from api.v1 import (
     organisations,
     permits,
     registries,
+    rotation,
     senders,
     subjects,
 )
@@ -74,6 +76,9 @@ ROUTES: tuple[Any, ...] = (
     keys.post_key,
     keys.get_keys,
     keys.post_key_revocation,
+    rotation.post_rotation,
+    rotation.post_renewal,
+    rotation.post_destruction,
     organisations.post_organisation,
     organisations.get_organisations,
     senders.put_sender,
@@ -204,6 +209,7 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
         "event_works": EventWorks(recording),
         "found_organisation": FoundOrganisation(key_ring),
         "issue_keys": IssueKeys(),
+        "key_keeper": KeyKeeper(key_ring),
         "key_ring": key_ring,
         "load_registry": LoadRegistry(components.registries),
         "put_senders": PutSenders(),

@@ -8,7 +8,7 @@ the suppression can be rebuilt from the log when the person's own key is gone.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import msgspec
 import sqlalchemy as sa
@@ -16,24 +16,22 @@ from sqlalchemy import Connection, bindparam
 
 from consent import subjects, suppression, tables
 from consent.events import RecordedKind
-from consent.keys.errors import BrokenSealError, UnknownKeyError
+from consent.keys.errors import BrokenSealError
 from consent.keys.key_ring import KeyRing
-from consent.keys.sealing import KeyKind, PayloadContext, SealingKey, open_payload, seal_payload
+from consent.keys.sealing import KeyKind, PayloadContext, open_payload, seal_payload
 from consent.ledger import log
 from consent.ledger.canonical import canonical
-from consent.ledger.entries import Entry, StoredPayload, read_entries, read_payloads, read_subject
+from consent.ledger.entries import Entry, StoredPayload, read_entries, read_payloads
 from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log, decode_leaf
 from consent.ledger.log import Receipt, SealedEntry, append_many
 from consent.ledger.tables import log_entry, log_payload, subject, subject_alias, subject_key
+from consent.own_addresses import addresses_of, in_parts
 from consent.suppression import Suppressed, Token
-from jurisdictions.addresses import Address, parse_address
+from jurisdictions.addresses import Address
 
 RECORD_VERSION: Final = 1
 ERASE: Final = RecordedKind.ERASE.value
-_IDS_AT_ONCE = 500
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,7 +299,7 @@ class _Act:
         )
         return sum(
             self.connection.execute(_DELETE_PAYLOADS, {"ids": some, "person": person}).rowcount
-            for some in _in_parts(list(ids.scalars()))
+            for some in in_parts(list(ids.scalars()))
         )
 
 
@@ -309,14 +307,6 @@ _DELETE_PAYLOADS = sa.delete(log_payload).where(
     log_payload.c.event_id.in_(bindparam("ids", expanding=True)),
     log_payload.c.subject == bindparam("person"),
     log_payload.c.key_kind == KeyKind.SUBJECT.value,
-)
-_KEYS_OF_ONE = sa.select(subject_key.c.version, subject_key.c.wrapped).where(
-    subject_key.c.organisation == bindparam("organisation"),
-    subject_key.c.subject == bindparam("person"),
-)
-_ALIASES_OF_ONE = sa.select(subject_alias.c.blind_index).where(
-    subject_alias.c.organisation == bindparam("organisation"),
-    subject_alias.c.subject == bindparam("person"),
 )
 _PEOPLE_THEN = (
     sa.select(subject.c.id)
@@ -365,27 +355,11 @@ def _people_then(connection: Connection, organisation: str, past: PastErasure) -
 def _addresses_of(
     connection: Connection, organisation: str, person: bytes, given: Address, keys: KeyRing
 ) -> tuple[dict[str, Address], set[bytes]]:
-    """A person's addresses, as their own entries tell them, and all their blind indexes.
+    """A person's addresses and blind indexes.
 
     An address that no readable entry tells cannot be suppressed, and erasing would free it.
     """
-    one = {"organisation": organisation, "person": person}
-    data_keys: dict[int, SealingKey] = {}
-    unreadable = 0
-    for version, wrapped in connection.execute(_KEYS_OF_ONE, one):
-        try:
-            data_keys[version] = keys.unwrap_subject_key(organisation, person, version, wrapped)
-        except (BrokenSealError, UnknownKeyError):
-            unreadable += 1
-    told: set[str] = set()
-    for entry, stored in _payloads_of(connection, organisation, person):
-        payload = _opened(organisation, entry, stored, data_keys)
-        if payload is None:
-            unreadable += 1
-        else:
-            told.update(_told_in(payload))
-    addresses = {text: parse_address(text) for text in told}
-    aliases = set(connection.execute(_ALIASES_OF_ONE, one).scalars())
+    addresses, aliases, unreadable = addresses_of(connection, organisation, person, keys)
     explained = {
         index
         for address in (given, *addresses.values())
@@ -397,49 +371,6 @@ def _addresses_of(
             " could not be kept suppressed; nothing was erased"
         )
     return addresses, aliases
-
-
-def _payloads_of(
-    connection: Connection, organisation: str, person: bytes
-) -> Iterable[tuple[Entry, StoredPayload]]:
-    entries = read_subject(connection, organisation, Log.CONSENT, person)
-    for some in _in_parts(entries):
-        stored = read_payloads(connection, organisation, [entry.event_id for entry in some])
-        for entry in some:
-            payload = stored.get(entry.event_id)
-            if payload is not None and payload.key_kind == KeyKind.SUBJECT:
-                yield entry, payload
-
-
-def _opened(
-    organisation: str, entry: Entry, stored: StoredPayload, data_keys: dict[int, SealingKey]
-) -> dict[str, Any] | None:
-    key = data_keys.get(stored.key_version)
-    if key is None:
-        return None
-    leaf = decode_leaf(entry.leaf)
-    context = PayloadContext(
-        organisation, entry.event_id, leaf.type, entry.subject, stored.schema_version
-    )
-    try:
-        opened = open_payload(
-            key,
-            context,
-            nonce=stored.nonce,
-            ciphertext=stored.ciphertext,
-            commit=bytes.fromhex(leaf.commit or ""),
-        )
-        return msgspec.json.decode(opened.canonical, type=dict[str, Any])
-    except (BrokenSealError, msgspec.MsgspecError):
-        return None
-
-
-def _told_in(payload: dict[str, Any]) -> Iterable[str]:
-    """The address of an event; all of them where addresses were linked."""
-    if isinstance(payload.get("address"), str):
-        yield payload["address"]
-    for text in payload.get("addresses") or ():
-        yield str(text)
 
 
 def _newest_wrapping(
@@ -514,7 +445,3 @@ def _sum(all_: Sequence[Destroyed]) -> Destroyed:
         aliases=sum(one.aliases for one in all_),
         standings=sum(one.standings for one in all_),
     )
-
-
-def _in_parts(all_: Sequence[T]) -> Iterable[Sequence[T]]:
-    return (all_[start : start + _IDS_AT_ONCE] for start in range(0, len(all_), _IDS_AT_ONCE))

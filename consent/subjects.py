@@ -158,54 +158,20 @@ def find_or_make_many(
     by_id = find_by_id(connection, organisation, ids)
     wanted = {index for each in indexes for index in each}
     by_index = find_by_index(connection, organisation, wanted, keys=keys)
-    versions = len(keys.index_versions(organisation))
-    newest = [each if len(each) < 2 else each[: len(each) // versions] for each in indexes]
-    _add_spellings(connection, organisation, indexes, newest, by_index, keys=keys, now=now)
+    versions = _versions_of(indexes, keys.index_versions(organisation))
+    _add_spellings(connection, organisation, indexes, by_index, versions=versions, now=now)
     on_record = {person.id for person in (*by_id.values(), *by_index.values())}
     data_keys = load_keys(connection, organisation, on_record, keys=keys)
-    data_keys |= _make_missing(connection, organisation, newest, by_index, keys=keys, now=now)
+    new = _missing(indexes, by_index)
+    made = _make_many(connection, organisation, new, versions=versions, keys=keys, now=now)
+    for aliases, (person, _) in zip(new, made, strict=True):
+        by_index.update(dict.fromkeys(aliases, person))
+    data_keys |= {person.id: key for person, key in made}
     people = [
         by_id.get(whom.id) if isinstance(whom, KnownSubject) else first_of(each, by_index)
         for whom, each in zip(whoms, indexes, strict=True)
     ]
     return [(person, data_keys[person.id]) if person else None for person in people]
-
-
-def make_many(
-    connection: Connection,
-    organisation: str,
-    blind_indexes: Sequence[Collection[bytes]],
-    *,
-    keys: KeyRing,
-    now: datetime,
-) -> list[tuple[Subject, SealingKey]]:
-    """Make one person for each set of blind indexes, with a key of their own."""
-    if not blind_indexes:
-        return []
-    made = [Subject(new_subject_id(), 0) for _ in blind_indexes]
-    new_keys = [keys.new_subject_key(organisation, one.id, FIRST_KEY_VERSION) for one in made]
-    connection.execute(
-        subject.insert(),
-        [{"organisation": organisation, "id": one.id, "head_seq": 0} for one in made],
-    )
-    connection.execute(
-        subject_key.insert(),
-        [
-            {
-                "organisation": organisation,
-                "subject": one.id,
-                "version": FIRST_KEY_VERSION,
-                "wrapping_key_version": key.wrapping_key_version,
-                "wrapped": key.wrapped,
-            }
-            for one, key in zip(made, new_keys, strict=True)
-        ],
-    )
-    aliases = [
-        (index, one.id) for one, each in zip(made, blind_indexes, strict=True) for index in each
-    ]
-    _insert_aliases(connection, organisation, aliases, keys=keys, now=now)
-    return [(one, key.key) for one, key in zip(made, new_keys, strict=True)]
 
 
 def load_keys(
@@ -246,38 +212,31 @@ def _add_spellings(
     connection: Connection,
     organisation: str,
     indexes: Sequence[tuple[bytes, ...]],
-    newest: Sequence[tuple[bytes, ...]],
     by_index: dict[bytes, Subject],
     *,
-    keys: KeyRing,
+    versions: Mapping[bytes, int],
     now: datetime,
 ) -> None:
-    """Let the newest index of every spelling lead where a known one leads."""
+    """Let every spelling lead where a known one leads, under every version of the index."""
     missing: dict[bytes, Subject] = {}
-    for each, written in zip(indexes, newest, strict=True):
+    for each in indexes:
         person = first_of(each, by_index)
         if person is not None:
-            missing.update((index, person) for index in written if index not in by_index)
+            missing.update((index, person) for index in each if index not in by_index)
     by_index.update(missing)
     _insert_aliases(
         connection,
         organisation,
         [(index, person.id) for index, person in missing.items()],
-        keys=keys,
+        versions=versions,
         now=now,
     )
 
 
-def _make_missing(
-    connection: Connection,
-    organisation: str,
-    indexes: Sequence[tuple[bytes, ...]],
-    by_index: dict[bytes, Subject],
-    *,
-    keys: KeyRing,
-    now: datetime,
-) -> dict[bytes, SealingKey]:
-    """Make a person for every address that nobody has yet, once however often it comes."""
+def _missing(
+    indexes: Sequence[tuple[bytes, ...]], by_index: Mapping[bytes, Subject]
+) -> list[set[bytes]]:
+    """The indexes of every address that nobody has yet, once however often it comes."""
     new: list[set[bytes]] = []
     slot_of: dict[bytes, int] = {}
     for each in indexes:
@@ -288,10 +247,56 @@ def _make_missing(
             new.append(set())
         new[slot].update(each)
         slot_of.update(dict.fromkeys(each, slot))
-    made = make_many(connection, organisation, new, keys=keys, now=now)
-    for aliases, (person, _) in zip(new, made, strict=True):
-        by_index.update(dict.fromkeys(aliases, person))
-    return {person.id: key for person, key in made}
+    return new
+
+
+def _versions_of(indexes: Sequence[tuple[bytes, ...]], versions: Sequence[int]) -> dict[bytes, int]:
+    """Under which version each index was made. Of one that came alone nobody knows: it counts as
+    of the oldest, which is then kept."""
+    found: dict[bytes, int] = {}
+    for each in indexes:
+        spellings = len(each) // len(versions)
+        for place, index in enumerate(each):
+            found[index] = versions[place // spellings if spellings else -1]
+    return found
+
+
+def _make_many(
+    connection: Connection,
+    organisation: str,
+    blind_indexes: Sequence[Collection[bytes]],
+    *,
+    versions: Mapping[bytes, int],
+    keys: KeyRing,
+    now: datetime,
+) -> list[tuple[Subject, SealingKey]]:
+    """Make one person for each set of blind indexes, with a key of their own."""
+    if not blind_indexes:
+        return []
+    made = [Subject(new_subject_id(), 0) for _ in blind_indexes]
+    new_keys = [keys.new_subject_key(organisation, one.id, FIRST_KEY_VERSION) for one in made]
+    connection.execute(
+        subject.insert(),
+        [{"organisation": organisation, "id": one.id, "head_seq": 0} for one in made],
+    )
+    connection.execute(
+        subject_key.insert(),
+        [
+            {
+                "organisation": organisation,
+                "subject": one.id,
+                "version": FIRST_KEY_VERSION,
+                "wrapping_key_version": key.wrapping_key_version,
+                "wrapped": key.wrapped,
+            }
+            for one, key in zip(made, new_keys, strict=True)
+        ],
+    )
+    aliases = [
+        (index, one.id) for one, each in zip(made, blind_indexes, strict=True) for index in each
+    ]
+    _insert_aliases(connection, organisation, aliases, versions=versions, now=now)
+    return [(one, key.key) for one, key in zip(made, new_keys, strict=True)]
 
 
 def _insert_aliases(
@@ -299,18 +304,17 @@ def _insert_aliases(
     organisation: str,
     aliases: Sequence[tuple[bytes, bytes]],
     *,
-    keys: KeyRing,
+    versions: Mapping[bytes, int],
     now: datetime,
 ) -> None:
     if not aliases:
         return
-    index_version = keys.index_version(organisation)
     connection.execute(
         subject_alias.insert(),
         [
             {
                 "organisation": organisation,
-                "index_version": index_version,
+                "index_version": versions[blind_index],
                 "blind_index": blind_index,
                 "valid_from": now,
                 "subject": id_,

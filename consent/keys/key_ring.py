@@ -247,6 +247,16 @@ class KeyRing:
         wrapped = sealing.seal(wrapping, organisation, key, subject, version.to_bytes(4, "big"))
         return SubjectKey(SealingKey.of(KeyKind.SUBJECT, version, key), newest, wrapped)
 
+    def rewrap_subject_key(
+        self, organisation: str, subject: bytes, version: int, wrapped: bytes
+    ) -> bytes:
+        """Wrap a person's data key under the newest organisation key."""
+        bound_to = (subject, version.to_bytes(4, "big"))
+        key = self.open_sealed(organisation, KeyKind.ORGANISATION, wrapped, *bound_to)
+        newest = self._newest_of(organisation, KeyKind.ORGANISATION.value)
+        wrapping = self.opening_key(organisation, KeyKind.ORGANISATION, newest)
+        return sealing.seal(wrapping, organisation, key, *bound_to)
+
     def unwrap_subject_key(
         self, organisation: str, subject: bytes, version: int, wrapped: bytes
     ) -> SealingKey:

@@ -56,14 +56,12 @@ def linked(at: Recorder, to: Address, other: Address) -> None:
     """Let ``other`` lead to the person of ``to``, as linking does: an entry tells of both."""
     (person,) = subjects.find_many(at.connection, at.organisation, [to], keys=at.keys)
     assert person is not None
+    indexes = subjects.blind_indexes_of(at.organisation, other, at.keys)
     subjects._insert_aliases(
         at.connection,
         at.organisation,
-        [
-            (index, person.id)
-            for index in subjects.blind_indexes_of(at.organisation, other, at.keys)
-        ],
-        keys=at.keys,
+        [(index, person.id) for index in indexes],
+        versions=dict.fromkeys(indexes, 1),
         now=at.now,
     )
     at.record_one(other, an_event())
