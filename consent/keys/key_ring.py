@@ -202,7 +202,8 @@ class KeyRing:
         ready = self._sealing.get((organisation, kind, month))
         if ready is not None:
             return ready
-        self._newest_of(organisation, kind.value)  # An unknown organisation gets no keys this way.
+        # An unknown organisation gets no keys this way.
+        self._newest_of(organisation, KeyKind.ORGANISATION.value)
         name = KeyName(organisation, kind.value, month)
         with self._lock:
             self._load(self._keys.change(lambda before: _with_new(before, [name])))
