@@ -15,7 +15,7 @@ from litestar.types import ASGIApp
 from sqlalchemy import Connection
 
 from api import data_folder
-from api.background import sweep_forever
+from api.background import rotate_forever, sweep_forever
 from api.call import BODY_SIZE_MAX, Call
 from api.callers import Callers
 from api.clock import Clock, SystemClock
@@ -244,7 +244,7 @@ def _litestar(
         dependencies={name: _provided(thing) for name, thing in made.items()},
         exception_handlers={Exception: answer_problem},
         openapi_config=openapi_config(service_version()) if describes_itself else None,
-        lifespan=[_lifespan_of(service)],
+        lifespan=[_lifespan_of(service, made["key_keeper"])],
         logging_config=None,
         debug=False,
     )
@@ -254,16 +254,20 @@ def _provided(made: Any) -> Provide:
     return Provide(lambda: made, sync_to_thread=False)
 
 
-def _lifespan_of(service: Service) -> Any:
+def _lifespan_of(service: Service, keeper: KeyKeeper) -> Any:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         service.writer.start()
         service.telemetry.started(version=service_version(), sqlite=sqlite3.sqlite_version)
-        sweeper = asyncio.create_task(sweep_forever(service.writer))
+        tasks = [
+            asyncio.create_task(sweep_forever(service.writer)),
+            asyncio.create_task(rotate_forever(service, keeper)),
+        ]
         try:
             yield
         finally:
-            sweeper.cancel()
+            for task in tasks:
+                task.cancel()
             await service.writer.stop()
             service.telemetry.stopped()
 

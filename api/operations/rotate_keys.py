@@ -234,9 +234,25 @@ class KeyKeeper:
             kept=tuple(kept),
         )
 
-    async def rotate(self, writer: Writer, organisation: str) -> RotationAnswer:
-        """Rotate the organisation's keys from beginning to end."""
-        step = RotationStep(organisation=organisation, what=What.ORGANISATION)
+    async def keep_monthly(
+        self, writer: Writer, organisation: str, *, now: datetime, is_start: bool
+    ) -> RotationAnswer | None:
+        """Rotate the organisation's keys if they are of an earlier month; None, if they are not.
+
+        At the start of a process a rotation that was broken off is ended too.
+        """
+        kind = KeyKind.ORGANISATION
+        if self.keys.is_due(organisation, at=now):
+            return await self._rotate_all(writer, organisation, None)
+        *older, newest = self.keys.versions_of(organisation, kind)
+        if is_start and older:
+            return await self._rotate_all(writer, organisation, newest)
+        return None
+
+    async def _rotate_all(
+        self, writer: Writer, organisation: str, version: int | None
+    ) -> RotationAnswer:
+        step = RotationStep(organisation=organisation, what=What.ORGANISATION, version=version)
         while True:
             answer = await self.step(writer, step)
             if answer.cursor is None:

@@ -150,6 +150,7 @@ class KeyRing:
 
     def is_due(self, organisation: str, *, at: datetime) -> bool:
         """Whether the newest organisation key is of an earlier month than ``at``."""
+        self._look_again()
         newest = self._newest_of(organisation, KeyKind.ORGANISATION.value)
         return newest < _next_version(KeyKind.ORGANISATION, 0, at)
 
