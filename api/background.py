@@ -68,3 +68,7 @@ async def rotate_forever(
         except ComplianceError as error:
             service.telemetry.work_failed("rotate_keys", error)
         await asyncio.sleep(every_seconds)
+
+
+def _organisations(connection: Connection) -> list[str]:
+    return list(connection.execute(_ORGANISATIONS).scalars())
