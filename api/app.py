@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ASGIApp
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from api import data_folder
 from api.background import rotate_forever, sweep_forever
@@ -77,7 +77,6 @@ ROUTES: tuple[Any, ...] = (
     keys.get_keys,
     keys.post_key_revocation,
     rotation.post_rotation,
-    rotation.post_renewal,
     rotation.post_destruction,
     organisations.post_organisation,
     organisations.get_organisations,
@@ -87,6 +86,7 @@ ROUTES: tuple[Any, ...] = (
     consent_events.post_consent_events,
     opt_outs.post_opt_out,
     subjects.post_lookup,
+    rotation.post_renewal,
     subjects.post_erasure,
     checks.post_check,
     checks.get_check,
@@ -155,8 +155,7 @@ def open_components(
         stack.callback(reader.close)
         engine = writing_engine(url)
         stack.callback(engine.dispose)
-        erasures = ErasureJournal.of(folder.root, key_ring)
-        replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
+        erasures = replayed(ErasureJournal.of(folder.root, key_ring), engine, key_ring, clock)
         writer = Writer(
             engine,
             clock=clock,
@@ -182,6 +181,14 @@ def open_components(
             registries=copies,
             release=release or bundled_release(),
         )
+
+
+def replayed(
+    journal: ErasureJournal, engine: Engine, key_ring: KeyRing, clock: Clock
+) -> ErasureJournal:
+    """The journal, once the database has every erasure that it tells of."""
+    replay_erasures(engine, journal, keys=key_ring, now=clock.now())
+    return journal
 
 
 def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
