@@ -12,10 +12,10 @@ from typing import Any, TextIO
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ASGIApp
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from api import data_folder
-from api.background import sweep_forever
+from api.background import rotate_forever, sweep_forever
 from api.call import BODY_SIZE_MAX, Call
 from api.callers import Callers
 from api.clock import Clock, SystemClock
@@ -27,12 +27,15 @@ from api.front import Front
 from api.idempotency import KeptAnswers
 from api.openapi import SchemaDocument, openapi_config
 from api.operations.check_messages import CheckMessages, Gate
+from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
 from api.operations.load_registry import LoadRegistry
 from api.operations.put_sender import PutSenders
 from api.operations.record_events import RecordEvents
+from api.operations.replay_erasures import replay_erasures
 from api.operations.report_sending import ReportSending
+from api.operations.rotate_keys import KeyKeeper
 from api.problems import answer_problem
 from api.reader import Reader
 from api.roles import Guard
@@ -47,6 +50,7 @@ from api.v1 import (
     organisations,
     permits,
     registries,
+    rotation,
     senders,
     subjects,
 )
@@ -54,6 +58,7 @@ from api.v1.consent_events import EventWorks
 from api.v1.health import Readiness
 from api.writer import Writer
 from audit.permits import PermitSigner
+from consent.erasure_journal import ErasureJournal
 from consent.keys.key_ring import KeyRing
 from consent.ledger import log
 from consent.ledger.leaf import Log
@@ -71,6 +76,8 @@ ROUTES: tuple[Any, ...] = (
     keys.post_key,
     keys.get_keys,
     keys.post_key_revocation,
+    rotation.post_rotation,
+    rotation.post_destruction,
     organisations.post_organisation,
     organisations.get_organisations,
     senders.put_sender,
@@ -79,6 +86,8 @@ ROUTES: tuple[Any, ...] = (
     consent_events.post_consent_events,
     opt_outs.post_opt_out,
     subjects.post_lookup,
+    rotation.post_renewal,
+    subjects.post_erasure,
     checks.post_check,
     checks.get_check,
     checks.post_sent,
@@ -97,6 +106,7 @@ class Components:
     settings: Settings
     service: Service
     keys: KeyRing
+    erasures: ErasureJournal
     registries: Registries
     release: Release
 
@@ -133,7 +143,7 @@ def open_components(
         if settings.database_url is None:
             stack.enter_context(data_folder.hold(folder))
         url = settings.database_url or folder.database_url
-        key_ring = KeyRing.open(folder.root)
+        key_ring = KeyRing.open(folder.root, root=settings.root_key_place())
         migrate(url)
         telemetry = Telemetry(
             clock, level=settings.log_level, log_requests=settings.log_requests, stream=log_stream
@@ -145,6 +155,7 @@ def open_components(
         stack.callback(reader.close)
         engine = writing_engine(url)
         stack.callback(engine.dispose)
+        erasures = replayed(ErasureJournal.of(folder.root, key_ring), engine, key_ring, clock)
         writer = Writer(
             engine,
             clock=clock,
@@ -166,9 +177,18 @@ def open_components(
             settings=settings,
             service=service,
             keys=key_ring,
+            erasures=erasures,
             registries=copies,
             release=release or bundled_release(),
         )
+
+
+def replayed(
+    journal: ErasureJournal, engine: Engine, key_ring: KeyRing, clock: Clock
+) -> ErasureJournal:
+    """The journal, once the database has every erasure that it tells of."""
+    replay_erasures(engine, journal, keys=key_ring, now=clock.now())
+    return journal
 
 
 def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
@@ -192,9 +212,11 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
     made = {
         "check_messages": CheckMessages(gate),
         "document": document,
+        "erase_subjects": EraseSubjects(key_ring, components.erasures),
         "event_works": EventWorks(recording),
         "found_organisation": FoundOrganisation(key_ring),
         "issue_keys": IssueKeys(),
+        "key_keeper": KeyKeeper(key_ring),
         "key_ring": key_ring,
         "load_registry": LoadRegistry(components.registries),
         "put_senders": PutSenders(),
@@ -229,7 +251,7 @@ def _litestar(
         dependencies={name: _provided(thing) for name, thing in made.items()},
         exception_handlers={Exception: answer_problem},
         openapi_config=openapi_config(service_version()) if describes_itself else None,
-        lifespan=[_lifespan_of(service)],
+        lifespan=[_lifespan_of(service, made["key_keeper"])],
         logging_config=None,
         debug=False,
     )
@@ -239,16 +261,20 @@ def _provided(made: Any) -> Provide:
     return Provide(lambda: made, sync_to_thread=False)
 
 
-def _lifespan_of(service: Service) -> Any:
+def _lifespan_of(service: Service, keeper: KeyKeeper) -> Any:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         service.writer.start()
         service.telemetry.started(version=service_version(), sqlite=sqlite3.sqlite_version)
-        sweeper = asyncio.create_task(sweep_forever(service.writer))
+        tasks = [
+            asyncio.create_task(sweep_forever(service.writer)),
+            asyncio.create_task(rotate_forever(service, keeper)),
+        ]
         try:
             yield
         finally:
-            sweeper.cancel()
+            for task in tasks:
+                task.cancel()
             await service.writer.stop()
             service.telemetry.stopped()
 

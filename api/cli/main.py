@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import click
 
 from api.cli.check import check
+from api.cli.database_role import database_role
+from api.cli.erase import erase
 from api.cli.init import init
 from api.cli.keys import keys
 from api.cli.organisations import organisations
@@ -33,7 +35,18 @@ def cleartosend() -> None:
     """
 
 
-for _command in (init, serve, organisations, keys, check, scenarios, registries, rules):
+for _command in (
+    init,
+    serve,
+    organisations,
+    keys,
+    check,
+    scenarios,
+    registries,
+    rules,
+    erase,
+    database_role,
+):
     cleartosend.add_command(_command)
 
 
