@@ -21,7 +21,7 @@ from consent.ledger.errors import DamagedLogError, NoteError
 from consent.ledger.leaf import Log
 from consent.ledger.notes import Verifier, parse_note, sign_note, verify_note
 from consent.ledger.proofs import LogTree
-from consent.ledger.tiles import Edge, Tile
+from consent.ledger.tiles import EMPTY_EDGE, Edge, Tile
 from consent.ledger.tree import HASH_SIZE, leaf_hash
 
 ROWS_AT_ONCE = 4096
@@ -129,23 +129,24 @@ def read_heads(
 class Rereader:
     """Reads back what was appended since it last did, and says what root that gives.
 
-    For one thread at a time. Nothing that it remembers came from anywhere but leaves.
+    For one thread at a time. What it remembers came from leaves, or was held against a root that
+    was signed for what came from leaves.
     """
 
     def __init__(self) -> None:
         self._edges: OrderedDict[tuple[str, Log], Edge] = OrderedDict()
 
-    def advance(self, connection: Connection, head: GrownLog, *, signed_size: int) -> Checkpoint:
-        """Give the checkpoint of ``head``, whose first ``signed_size`` entries were signed before.
+    def advance(
+        self, connection: Connection, head: GrownLog, *, signed: Checkpoint | None
+    ) -> Checkpoint:
+        """Give the checkpoint of ``head``, of which ``signed`` is the last one so far.
 
         ``DamagedLogError``: the rows are not those whose hashes lie in tiles and head.
         """
         place = (head.organisation, head.log)
         edge = self._edges.pop(place, None)
         if edge is None or edge.size > head.size:
-            edge = LogTree(connection, head.organisation, head.log).edge_at(
-                min(signed_size, head.size)
-            )
+            edge = EMPTY_EDGE if signed is None else _signed_edge(connection, head, signed)
         while edge.size < head.size:
             until = min(edge.size + ROWS_AT_ONCE, head.size)
             edge = _grown(connection, head, edge, until)
@@ -155,6 +156,16 @@ class Rereader:
         if len(self._edges) > EDGES_KEPT:
             self._edges.popitem(last=False)
         return Checkpoint(head.origin, head.size, edge.root())
+
+
+def _signed_edge(connection: Connection, head: GrownLog, signed: Checkpoint) -> Edge:
+    tree = LogTree(connection, head.organisation, head.log)
+    if signed.size > tree.size:
+        raise DamagedLogError(f"{_name(head)} is shorter than was signed")
+    edge = tree.edge_at(signed.size)
+    if edge.root() != signed.root:
+        raise DamagedLogError(f"{_name(head)} has another root at size {signed.size} than signed")
+    return edge
 
 
 def _grown(connection: Connection, head: GrownLog, edge: Edge, until: int) -> Edge:
