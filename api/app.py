@@ -52,6 +52,7 @@ from api.v1 import (
     consent_events,
     health,
     keys,
+    logs,
     opt_outs,
     organisations,
     permits,
@@ -97,6 +98,12 @@ ROUTES: tuple[Any, ...] = (
     permits.get_permit_keys,
     registries.put_snapshot,
     registries.get_registries,
+    logs.get_logs,
+    logs.get_checkpoint,
+    logs.get_tile,
+    logs.get_inclusion_proof,
+    logs.get_consistency_proof,
+    logs.get_entries,
 )
 
 

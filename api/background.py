@@ -1,6 +1,7 @@
 """What the service does by itself, beside answering."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -75,10 +76,8 @@ async def state_indexes_forever(service: Service) -> None:
     await asyncio.sleep(INDEX_FIRST_SECONDS)
     work = StateIndex()
     while True:
-        try:
+        with contextlib.suppress(RetryLaterError, ReadOnlyError):  # At the next hour again.
             await state_indexes(service, work)
-        except (RetryLaterError, ReadOnlyError):
-            pass  # At the next hour again.
         await asyncio.sleep(INDEX_SECONDS)
 
 
