@@ -126,6 +126,7 @@ class Doors:
     network: ASGIApp
     operator: ASGIApp
     litestar: Litestar
+    signer: CheckpointSigner
 
 
 @contextmanager
@@ -232,7 +233,7 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
     }
     signer = CheckpointSigner(service, key_ring, components.vault)
     app = _litestar(service, routes, made, signer=signer, adopt=adopt)
-    return Doors(Front(app, service), Front(app, service, operator=True), app)
+    return Doors(Front(app, service), Front(app, service, operator=True), app, signer)
 
 
 def service_version() -> str:

@@ -13,6 +13,7 @@ from consent.fsck.ledger import inspect_tail
 from consent.keys.key_ring import KeyRing
 from consent.ledger import rollback
 from consent.ledger.checkpoints import read_heads
+from consent.ledger.errors import ReadOnlyError
 from consent.ledger.rollback import Finding
 from consent.ledger.vault import Vault
 
@@ -47,13 +48,15 @@ def open_vault(folder: Path, url: str, *, keys: KeyRing) -> Vault:
 
 
 def examine(url: str, vault: Vault, *, keys: KeyRing) -> list[Finding]:
-    """Hold the database against the vault; empty if they fit. Nothing is written."""
+    """Hold the database against the vault; empty if they fit. Nothing is written.
+
+    ``ReadOnlyError``: it is empty and should not be, so that there is nothing even to read.
+    """
     if schema_of(url) is None:
         notes = vault.last()
-        if not notes:
-            return []
-        detail = f"the database is empty, and {len(notes)} logs were signed"
-        return [Finding(rollback.Mismatch.OTHER_DATABASE, detail)]
+        if notes:
+            raise ReadOnlyError(f"the database is empty, and {len(notes)} logs were signed")
+        return []
     with _reading(url) as connection:
         return rollback.compare(
             connection, vault, ledger_id=keys.ledger_id, log_keys=keys.log_public_keys
