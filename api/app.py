@@ -25,7 +25,7 @@ from api.call import BODY_SIZE_MAX, Call
 from api.callers import Callers
 from api.clock import Clock, SystemClock
 from api.data_folder import DataFolder
-from api.database import reading_engine, writing_engine
+from api.database import fold_log_in, reading_engine, writing_engine
 from api.errors import SettingsError
 from api.exchange import Service
 from api.front import Front
@@ -160,13 +160,15 @@ def open_components(
         telemetry = Telemetry(
             clock, level=settings.log_level, log_requests=settings.log_requests, stream=log_stream
         )
+        engine = writing_engine(url)
+        stack.callback(engine.dispose)
+        if why_not is None:
+            stack.callback(fold_log_in, engine)
         reader = Reader(
             reading_engine(url, connections=settings.reader_threads),
             threads=settings.reader_threads,
         )
         stack.callback(reader.close)
-        engine = writing_engine(url)
-        stack.callback(engine.dispose)
         writer = Writer(
             engine,
             clock=clock,

@@ -2,9 +2,8 @@
 
 import asyncio
 import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,9 +60,8 @@ class Installation:
         """Take a copy of the database, which nobody has open."""
         if self.server is None:
             copy = self.folder.parent / f"copy{len(self.copies)}"
-            with closing(sqlite3.connect(self.database)) as source:
-                with closing(sqlite3.connect(copy)) as target:
-                    source.backup(target)
+            assert not self.database.with_name(f"{self.database.name}-wal").exists()
+            shutil.copyfile(self.database, copy)
             self.copies.append(str(copy))
         else:
             name = sa.make_url(self.url or "").database or ""
