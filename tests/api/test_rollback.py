@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -77,7 +77,7 @@ class Installation:
         else:
             self.url = copy
 
-    def run(self, *opt_outs: dict[str, object]) -> list[int]:
+    def run(self, *opt_outs: Mapping[str, object]) -> list[int]:
         """Start the service, send these, stop it; give the statuses."""
 
         async def scenario() -> list[int]:
@@ -237,7 +237,12 @@ def test_a_ledger_that_was_used_is_not_opened_without_its_vault(
     installation: Installation,
 ) -> None:
     shutil.rmtree(installation.vault)
-    for start in (installation.run, lambda: _inspect(installation), lambda: _fork(installation)):
+    starts: list[Callable[[], object]] = [
+        installation.run,
+        lambda: _inspect(installation),
+        lambda: _fork(installation),
+    ]
+    for start in starts:
         with pytest.raises(VaultError, match=r"vault\.json is missing"):
             start()
     assert not installation.vault.exists()

@@ -1,6 +1,7 @@
 """The vault: what it keeps, and how it names what is wrong with it."""
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -73,14 +74,14 @@ def test_everything_is_for_its_owner_only(vault: Vault) -> None:
 def test_what_is_wrong_is_named(vault: Vault, tmp_path: Path) -> None:
     vault.put_many([signed(1)])
     mark, note = vault.root / "vault.json", vault.root / "last" / "org_a-consent"
-    wrong = [
+    kept = mark.read_bytes()
+    wrong: list[tuple[Path, Callable[[], object], Callable[[], object], str]] = [
         (note, lambda: note.chmod(0o644), lambda: note.chmod(0o600), "open to other users"),
         (note, lambda: note.write_text("no"), lambda: note.write_text(signed(1).note), "damaged"),
         (mark, lambda: mark.chmod(0o640), lambda: mark.chmod(0o600), "open to other users"),
         (mark, lambda: mark.write_text("{}"), lambda: mark.write_bytes(kept), "damaged"),
         (mark, lambda: mark.rename(tmp_path / "m"), lambda: None, "is missing"),
     ]
-    kept = mark.read_bytes()
     for path, break_it, mend, why in wrong:
         break_it()
         with pytest.raises(VaultError, match=why) as refused:
