@@ -12,11 +12,12 @@ from typing import Any, TextIO
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ASGIApp
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from api import data_folder
 from api.background import (
     adopt_everywhere,
+    rotate_forever,
     sign_forever,
     state_indexes_forever,
     sweep_forever,
@@ -33,6 +34,7 @@ from api.idempotency import KeptAnswers
 from api.openapi import SchemaDocument, openapi_config
 from api.operations.adopt_release import AdoptRelease
 from api.operations.check_messages import CheckMessages, Gate
+from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
 from api.operations.load_registry import LoadRegistry
@@ -40,7 +42,9 @@ from api.operations.open_ledger import open_ledger
 from api.operations.put_sender import PutSenders
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
+from api.operations.replay_erasures import replay_erasures
 from api.operations.report_sending import ReportSending
+from api.operations.rotate_keys import KeyKeeper
 from api.operations.sign_checkpoints import CheckpointSigner
 from api.problems import answer_problem
 from api.reader import Reader
@@ -57,6 +61,7 @@ from api.v1 import (
     organisations,
     permits,
     registries,
+    rotation,
     senders,
     subjects,
 )
@@ -64,6 +69,7 @@ from api.v1.consent_events import EventWorks
 from api.v1.health import Readiness
 from api.writer import Writer
 from audit.permits import PermitSigner
+from consent.erasure_journal import ErasureJournal
 from consent.keys.key_ring import KeyRing
 from consent.ledger import log
 from consent.ledger.leaf import Log
@@ -82,6 +88,8 @@ ROUTES: tuple[Any, ...] = (
     keys.post_key,
     keys.get_keys,
     keys.post_key_revocation,
+    rotation.post_rotation,
+    rotation.post_destruction,
     organisations.post_organisation,
     organisations.get_organisations,
     senders.put_sender,
@@ -90,6 +98,8 @@ ROUTES: tuple[Any, ...] = (
     consent_events.post_consent_events,
     opt_outs.post_opt_out,
     subjects.post_lookup,
+    rotation.post_renewal,
+    subjects.post_erasure,
     checks.post_check,
     checks.get_check,
     checks.post_sent,
@@ -115,6 +125,7 @@ class Components:
     service: Service
     keys: KeyRing
     vault: Vault
+    erasures: ErasureJournal
     registries: Registries
     release: Release
 
@@ -153,7 +164,7 @@ def open_components(
         if settings.database_url is None:
             stack.enter_context(data_folder.hold(folder))
         url = settings.database_url or folder.database_url
-        key_ring = KeyRing.open(folder.root)
+        key_ring = KeyRing.open(folder.root, root=settings.root_key_place())
         vault, why_not = open_ledger(
             url, settings.vault or folder.vault, keys=key_ring, tail=settings.fsck_tail
         )
@@ -169,6 +180,9 @@ def open_components(
             threads=settings.reader_threads,
         )
         stack.callback(reader.close)
+        erasures = ErasureJournal.of(folder.root, key_ring)
+        if why_not is None:
+            erasures = replayed(erasures, engine, key_ring, clock)
         writer = Writer(
             engine,
             clock=clock,
@@ -193,9 +207,18 @@ def open_components(
             service=service,
             keys=key_ring,
             vault=vault,
+            erasures=erasures,
             registries=copies,
             release=release or bundled_release(),
         )
+
+
+def replayed(
+    journal: ErasureJournal, engine: Engine, key_ring: KeyRing, clock: Clock
+) -> ErasureJournal:
+    """The journal, once the database has every erasure that it tells of."""
+    replay_erasures(engine, journal, keys=key_ring, now=clock.now())
+    return journal
 
 
 def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
@@ -220,9 +243,11 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
     made = {
         "check_messages": CheckMessages(gate),
         "document": document,
+        "erase_subjects": EraseSubjects(key_ring, components.erasures),
         "event_works": EventWorks(recording),
         "found_organisation": FoundOrganisation(key_ring, release=release),
         "issue_keys": IssueKeys(),
+        "key_keeper": KeyKeeper(key_ring),
         "key_ring": key_ring,
         "load_registry": LoadRegistry(components.registries),
         "put_senders": PutSenders(),
@@ -264,7 +289,9 @@ def _litestar(
         dependencies={name: _provided(thing) for name, thing in made.items()},
         exception_handlers={Exception: answer_problem},
         openapi_config=None if signer else openapi_config(service_version()),
-        lifespan=[_lifespan_of(service, signer, adopt)] if signer and adopt else [],
+        lifespan=[_lifespan_of(service, signer, adopt, made["key_keeper"])]
+        if signer and adopt
+        else [],
         logging_config=None,
         debug=False,
     )
@@ -274,7 +301,9 @@ def _provided(made: Any) -> Provide:
     return Provide(lambda: made, sync_to_thread=False)
 
 
-def _lifespan_of(service: Service, signer: CheckpointSigner, adopt: AdoptRelease) -> Any:
+def _lifespan_of(
+    service: Service, signer: CheckpointSigner, adopt: AdoptRelease, keeper: KeyKeeper
+) -> Any:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         service.writer.start()
@@ -287,6 +316,7 @@ def _lifespan_of(service: Service, signer: CheckpointSigner, adopt: AdoptRelease
                 sweep_forever(service.writer),
                 sign_forever(service.writer, signer),
                 state_indexes_forever(service),
+                rotate_forever(service, keeper),
             )
             tasks = [asyncio.create_task(task) for task in running]
         try:

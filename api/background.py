@@ -11,6 +11,7 @@ from api.errors import RetryLaterError
 from api.exchange import Service
 from api.idempotency import forget_expired
 from api.operations.adopt_release import AdoptRelease, all_organisations
+from api.operations.rotate_keys import KeyKeeper
 from api.operations.sign_checkpoints import CheckpointSigner
 from api.operations.state_index import StatedIndex, StateIndex, is_due
 from api.roles import NO_ORGANISATION
@@ -19,6 +20,7 @@ from api.writer import Writer
 from consent import holds
 from consent.ledger import subject_index
 from consent.ledger.errors import ReadOnlyError
+from rules.errors import ComplianceError
 
 SWEEP_SECONDS = 600.0
 SIGN_SECONDS = 0.5
@@ -27,6 +29,7 @@ SIGN_SECONDS = 0.5
 INDEX_SECONDS = 3600.0
 INDEX_FIRST_SECONDS = 60.0
 """A command that opens the ledger for a moment does not state an index."""
+ROTATION_SECONDS = 3600.0
 
 
 class Sweep:
@@ -98,3 +101,23 @@ async def state_indexes(service: Service, work: StateIndex) -> int:
         receipt = await service.writer.submit(work, request, organisation=organisation)
         stated += receipt is not None
     return stated
+
+
+async def rotate_forever(
+    service: Service, keeper: KeyKeeper, *, every_seconds: float = ROTATION_SECONDS
+) -> None:
+    """Rotate each organisation's keys once a month until cancelled.
+
+    What cannot be done now is tried again at the next look: old keys only live longer by that.
+    """
+    is_start = True
+    while True:
+        try:
+            for id_ in await service.reader.run(all_organisations):
+                await keeper.keep_monthly(
+                    service.writer, id_, now=service.clock.now(), is_start=is_start
+                )
+            is_start = False
+        except ComplianceError as error:
+            service.telemetry.work_failed("rotate_keys", error)
+        await asyncio.sleep(every_seconds)

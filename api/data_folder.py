@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from api.errors import DataFolderError
-from consent.keys.key_ring import ROOT_KEY_FILE
+from consent.keys.key_ring import KEY_STORE_FILE, ROOT_KEY_FILE
 
 SOCKET_PATH_LENGTH_MAX = 100
 """Of the 104 or 108 bytes that systems give to the path of a socket."""
@@ -25,6 +25,7 @@ class DataFolder:
         self.registries = root / "registries"
         self.vault = root / "vault"
         self.root_key = root / ROOT_KEY_FILE
+        self.key_store = root / KEY_STORE_FILE
 
     @property
     def database_url(self) -> str:
@@ -49,7 +50,7 @@ class DataFolder:
 
     def make(self) -> None:
         """Make the folder, for its owner only. One that holds anything is left as it is."""
-        if self.root_key.exists():
+        if self.root_key.exists() or self.key_store.exists():
             raise DataFolderError(f"{self.root} is a data folder already; nothing was changed")
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)

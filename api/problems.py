@@ -59,6 +59,7 @@ STATUS_OF: dict[str, tuple[int, str]] = {
     "check_failed": (503, "The check could not be made"),
     "damaged_log": (503, "The log is damaged"),
     "data_folder_error": (503, "The data folder cannot be used"),
+    "erasure_journal_error": (503, "The erasure journal cannot be used"),
     "head_moved": (503, "The log was taken over"),
     "listen_error": (503, "The address cannot be listened on"),
     "note_error": (503, "A checkpoint cannot be read"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from api.errors import SettingsError
+from consent.keys.providers import RootKeyPlace
 
 PREFIX = "CLEARTOSEND_"
 LOG_REQUESTS = ("all", "errors", "none")
@@ -22,6 +23,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     looked through at the start.
     ``public_base_url`` is how recipients and providers reach the service behind a proxy.
     ``log_requests`` chooses which requests get a line in the log: all, errors or none.
+    ``root_key`` says where the root key is kept: ``file:`` (in the data folder), ``file:<path>``,
+    ``env:<VARIABLE>``, ``aws-kms:<key id>`` or ``vault:<url>/<name>``.
     ``queue_limit`` is how many requests may wait for the writer before checks get a 503.
     """
 
@@ -35,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_base_url: str | None = None
     log_level: str = "info"
     log_requests: str = "all"
+    root_key: str = "file:"
     queue_limit: int = 8192
     reader_threads: int = 4
 
@@ -73,6 +77,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             for name in self.__struct_fields__
             if (value := getattr(self, name)) is not None
         }
+
+    def root_key_place(
+        self, environ: Mapping[str, str] = os.environ, *, is_next: bool = False
+    ) -> RootKeyPlace:
+        """Where the root key is kept; ``is_next``: where a new one goes meanwhile."""
+        return RootKeyPlace(self.root_key, self.data, environ, is_next=is_next)
 
     def checked(self) -> "Settings":
         """Refuse combinations that cannot work, before anything is opened."""

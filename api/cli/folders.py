@@ -67,7 +67,7 @@ def _made_folder(settings: Settings) -> Iterator[None]:
         )
     folder.make()
     try:
-        KeyRing.create(folder.root, at=SystemClock().now())
+        KeyRing.create(folder.root, at=SystemClock().now(), root=settings.root_key_place())
         yield
     except BaseException:
         shutil.rmtree(folder.root, ignore_errors=True)

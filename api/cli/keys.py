@@ -6,6 +6,7 @@ import click
 
 from api.cli.options import ORGANISATION, has_folder, prints
 from api.cli.output import Output
+from api.cli.rotation import destroy, renew, rotate
 from api.settings import Settings
 
 ROLES = ("sender", "collector", "auditor", "legal", "admin")
@@ -14,7 +15,14 @@ COLUMNS = ("id", "person", "roles", "prefix", "recorded_at", "revoked_at")
 
 @click.group()
 def keys() -> None:
-    """API keys. A key belongs to one person of one organisation and holds roles."""
+    """API keys, and the keys that protect what is on record.
+
+    An API key belongs to one person of one organisation and holds roles.
+    """
+
+
+for _command in (rotate, renew, destroy):
+    keys.add_command(_command)
 
 
 @keys.command()

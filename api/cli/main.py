@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import click
 
 from api.cli.check import check
+from api.cli.database_role import database_role
+from api.cli.erase import erase
 from api.cli.init import init
 from api.cli.keys import keys
 from api.cli.ledger import ledger
@@ -34,7 +36,19 @@ def cleartosend() -> None:
     """
 
 
-for _command in (init, serve, organisations, keys, check, scenarios, registries, rules, ledger):
+for _command in (
+    init,
+    serve,
+    organisations,
+    keys,
+    check,
+    scenarios,
+    registries,
+    rules,
+    ledger,
+    erase,
+    database_role,
+):
     cleartosend.add_command(_command)
 
 

@@ -52,7 +52,7 @@ def inspection(
     Raises what makes a look impossible: no keys, no vault, no database, or a newer one's.
     """
     folder, url = _opened(settings)
-    keys = KeyRing.open(folder.root)
+    keys = KeyRing.open(folder.root, root=settings.root_key_place())
     refuse_newer_schema(url)
     if schema_of(url) is None:
         raise StoreUnavailableError("the database is empty: nothing was ever recorded in it")
@@ -88,7 +88,7 @@ def rebuild_ledger(
     """
     folder, url = _opened(settings)
     with hold(folder) if settings.database_url is None else nullcontext():
-        keys = KeyRing.open(folder.root)
+        keys = KeyRing.open(folder.root, root=settings.root_key_place())
         require_schema(url)
         vault = Vault.open(settings.vault or folder.vault)
         findings = examine(url, vault, keys=keys)

@@ -46,7 +46,7 @@ def fork_ledger(settings: Settings, *, reason: str, now: datetime) -> list[Forke
     folder.require()
     url = settings.database_url or folder.database_url
     with hold(folder) if settings.database_url is None else nullcontext():
-        keys = KeyRing.open(folder.root)
+        keys = KeyRing.open(folder.root, root=settings.root_key_place())
         vault = Vault.open(settings.vault or folder.vault)
         refuse_newer_schema(url)
         findings = examine(url, vault, keys=keys)

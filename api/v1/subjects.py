@@ -1,5 +1,7 @@
 """People, by an address of theirs, which travels in the body."""
 
+from typing import Annotated
+
 import msgspec
 from litestar import post
 from litestar.di import NamedDependency
@@ -7,6 +9,7 @@ from litestar.params import JSONBody
 
 from api.call import Answer, Call, unchanged
 from api.openapi import shown
+from api.operations.erase_subject import Certificate, EraseSubjects, ErasureRequest
 from api.operations.lookup_subject import SubjectOnRecord, lookup_subject
 from api.operations.record_access import Access, AccessKind, RecordAccess
 from api.roles import Role, open_to
@@ -65,3 +68,36 @@ async def _put_on_record(
         caller.organisation, caller.key, kind, None if whose is None else bytes.fromhex(whose)
     )
     await writer.submit(record_access, access, organisation=caller.organisation)
+
+
+class EraseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom to erase, with all their linked addresses, and why. ``why`` outlives the person's data:
+    nothing personal belongs in it."""
+
+    address: AddressText
+    why: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+
+
+@post(
+    "/v1/subjects/erase",
+    status_code=200,
+    opt=open_to(Role.ADMIN)
+    | shown(request={"address": "+12125550123", "why": "request 2026-117 under Article 17"}),
+    operation_id="eraseSubject",
+    summary="Erase a person",
+)
+async def post_erasure(
+    data: JSONBody[EraseRequest], request: Call, erase_subjects: NamedDependency[EraseSubjects]
+) -> Answer[Certificate]:
+    """Destroys the key of the person's data, and keeps them suppressed, on record or not.
+
+    The log verifies as before. Nothing is sent to any of their addresses until they say anew that
+    they want it. Erasing again gives the receipt of the first time.
+    """
+    wanted = ErasureRequest(
+        organisation=request.caller.organisation,
+        actor=request.caller.key,
+        address=parse_address(data.address),
+        why=data.why,
+    )
+    return await request.write(erase_subjects, wanted, shape=unchanged)

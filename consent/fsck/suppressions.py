@@ -1,7 +1,6 @@
 """What of the suppression follows from the log, held against what stands there."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
 from consent import suppression
-from consent.events import RecordedKind
+from consent.erasure import ErasureRecord, suppressed_by
 from consent.fsck.damage import Damage, Kind
 from consent.keys.key_ring import KeyRing
 from consent.ledger.leaf import Leaf, Log, decode_leaf
@@ -20,29 +19,6 @@ from consent.tables import suppression as table
 from jurisdictions.addresses import parse_address
 
 ROWS_AT_ONCE = 256
-
-
-class _Token(msgspec.Struct, frozen=True, array_like=True):
-    version: int
-    token: bytes
-
-
-class _Suppressed(msgspec.Struct, frozen=True, kw_only=True):
-    token: bytes
-    token_version: int
-    kind: str
-    idx: int
-    at: datetime
-    sender: str | None = None
-    channel: str | None = None
-    purpose: str | None = None
-    brand: str | None = None
-    via: str | None = None
-
-
-class _ErasureRecord(msgspec.Struct, frozen=True, kw_only=True):
-    tokens: tuple[_Token, ...]
-    suppressed: tuple[_Suppressed, ...] = ()
 
 
 class _Expected(NamedTuple):
@@ -81,18 +57,8 @@ class Suppressions:
 
     def follow_erasure(self, index: int, leaf: Leaf, payload: bytes) -> None:
         """Expect what an ``erase`` entry says: its own rows, and those that stood already."""
-        record = msgspec.json.decode(payload, type=_ErasureRecord)
-        erased = [
-            _Suppressed(
-                token=one.token,
-                token_version=one.version,
-                kind=RecordedKind.ERASE.value,
-                idx=index,
-                at=leaf.occurred_at,
-            )
-            for one in record.tokens
-        ]
-        for one in (*record.suppressed, *erased):
+        record = msgspec.json.decode(payload, type=ErasureRecord)
+        for one in suppressed_by(record, index=index, at=leaf.occurred_at):
             row = msgspec.structs.asdict(one) | {"organisation": self._organisation}
             row["occurred_at"] = row.pop("at")
             self._expected.append(_Expected(row, (one.token,)))
