@@ -12,6 +12,7 @@ from api.cli.database_role import database_role
 from api.cli.erase import erase
 from api.cli.init import init
 from api.cli.keys import keys
+from api.cli.ledger import ledger
 from api.cli.organisations import organisations
 from api.cli.output import Exit, say_error
 from api.cli.registries import registries
@@ -44,6 +45,7 @@ for _command in (
     scenarios,
     registries,
     rules,
+    ledger,
     erase,
     database_role,
 ):
