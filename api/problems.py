@@ -59,6 +59,7 @@ STATUS_OF: dict[str, tuple[int, str]] = {
     "damaged_log": (503, "The log is damaged"),
     "data_folder_error": (503, "The data folder cannot be used"),
     "head_moved": (503, "The log was taken over"),
+    "listen_error": (503, "The address cannot be listened on"),
     "key_store_error": (503, "The keys cannot be used"),
     "not_ready": (503, "Not ready"),
     "outcome_unknown": (503, "It is not known whether this was recorded"),

@@ -34,8 +34,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reader_threads: int = 4
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the variables that begin with our prefix; one that we do not know is an error."""
+    def from_environment(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        options: Mapping[str, str | None] | None = None,
+    ) -> "Settings":
+        """Read the variables that begin with our prefix; one that we do not know is an error.
+
+        ``options`` are settings by name that a command was given: they come before variables,
+        where they are not None.
+        """
         given: dict[str, str] = {}
         for name, value in environ.items():
             if not name.startswith(PREFIX):
@@ -44,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if field not in cls.__struct_fields__:
                 raise SettingsError(f"{name} is not a setting; see docs/operating.md")
             given[field] = value
+        given |= {name: value for name, value in (options or {}).items() if value is not None}
         data = given.pop("data", None)
         try:
             settings = msgspec.convert(given, cls, strict=False)

@@ -101,6 +101,7 @@ class RegistryShape(Shape, frozen=True, kw_only=True):
     approvals: bool = False
     consent_after_entry: bool = False
     working_days_of: str | None = None
+    holiday_categories: tuple[str, ...] = ("public",)
 
 
 class LapseShape(Shape, frozen=True, kw_only=True):
@@ -243,9 +244,9 @@ class SenderHeaderValue(ValueShape, frozen=True, kw_only=True):
 
 
 class SignatureValue(ValueShape, frozen=True, kw_only=True):
-    scheme: Identifier
     opens: Words
     closes: Words
+    scheme: Identifier | None = None
 
 
 class CoversShape(Shape, frozen=True, kw_only=True):
@@ -267,6 +268,7 @@ class RegisteredLinksValue(ValueShape, frozen=True, kw_only=True):
     items: Annotated[tuple[Literal["link", "phone"], ...], msgspec.Meta(min_length=1)]
     reason: Literal["sender_unregistered", "prohibited_content"]
     scheme: Identifier | None = None
+    country_code: Annotated[str, msgspec.Meta(pattern=r"^([1-9][0-9]{0,2})?$")] = ""
 
 
 class CrossBorderValue(ValueShape, frozen=True, kw_only=True):
@@ -303,6 +305,8 @@ class ContactValue(ValueShape, frozen=True, kw_only=True):
     words: tuple[Words, ...] = ()
     notice_words: tuple[Words, ...] = ()
     owed: tuple[ObligationCode, ...] = (ObligationCode.INCLUDE_CONTACT,)
+    reason: Literal["missing_contact", "missing_identity"] = "missing_contact"
+    lifted_by: tuple[RouteShape, ...] = ()
 
 
 class ProhibitedContentValue(ValueShape, frozen=True, kw_only=True):

@@ -170,6 +170,7 @@ def _registered_links(value: shapes.RegisteredLinksValue) -> Terms:
         items=frozenset(ContactItem(item) for item in value.items),
         reason=ReasonCode(value.reason),
         scheme=value.scheme,
+        country_code=value.country_code,
     )
 
 
@@ -214,6 +215,8 @@ def _contact(value: shapes.ContactValue) -> Terms:
         words=tuple(value.words),
         notice_words=tuple(value.notice_words),
         owed=tuple(value.owed),
+        reason=ReasonCode(value.reason),
+        lifted_by=_routes("lifted_by", value.lifted_by),
     )
 
 
@@ -351,12 +354,13 @@ def _age(written: shapes.RegistryShape) -> Age | None:
     if "working" in text:
         if written.working_days_of is None:
             raise TermsError("registry", "name the country of the working days: working_days_of")
-        return Age(working_days=count, is_working_day=_working_day(written.working_days_of))
+        is_working_day = _working_day(written.working_days_of, written.holiday_categories)
+        return Age(working_days=count, is_working_day=is_working_day)
     return Age(months=count) if "month" in text else Age(days=count)
 
 
-def _working_day(country: str) -> Callable[[date], bool]:
-    is_holiday = holiday_calendar(country, observed=True)
+def _working_day(country: str, categories: Sequence[str]) -> Callable[[date], bool]:
+    is_holiday = holiday_calendar(country, observed=True, categories=categories)
     return lambda day: day.weekday() < 5 and not is_holiday(day, None)
 
 

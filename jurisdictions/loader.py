@@ -97,7 +97,10 @@ def _until(
     if last is not None and last < first:
         raise document.error((*here, "in_force_until"), f"{last} lies before {first}")
     if later is not None and later <= first:
-        raise document.error(here, f"a later value begins on {later}, put values in order of date")
+        *around, index = here
+        assert isinstance(index, int), "the path of a value ends in its number"
+        after = (*around, index + 1, "in_force_from")
+        raise document.error(after, f"{later} is not after {first}: put values in order of date")
     if last is not None and later is not None and later <= last:
         raise document.error((*here, "in_force_until"), f"the next value begins on {later} already")
     return later if last is None else last + timedelta(days=1)

@@ -80,9 +80,11 @@ def score(
             progress(done, len(chosen))
         document = load(root / name, name=name)
         for mutant, mutated in _mutants(document):
-            if bench.catches(mutant, mutated):
-                caught += 1
-            else:
+            is_caught = bench.catches(mutant, mutated)
+            if is_caught is None:
+                continue
+            caught += is_caught
+            if not is_caught:
                 survivors.append(mutant)
     return Score(caught, tuple(survivors))
 
@@ -98,12 +100,12 @@ class _Bench:
             for scenario, facts in cases
         ]
 
-    def catches(self, mutant: Mutant, mutated: StrictDocument) -> bool:
-        """Tell whether any scenario falls short under the mutant; a refused file is caught too."""
+    def catches(self, mutant: Mutant, mutated: StrictDocument) -> bool | None:
+        """Tell whether any scenario falls short under the mutant; None if the loader refuses it."""
         try:
             (regulation,) = regulations_of([mutated])
         except RegulationFileError:
-            return True
+            return None
         changed = {rule.id: rule for rule in regulation.rules}
         replaced: dict[str, Rule] = {mutant.rule: changed[mutant.rule]}
         for scenario, facts, bound in self.bound:

@@ -8,10 +8,22 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_EMAIL = re.compile(r"[^\s@<>()\[\],;:]+@[^\s@<>()\[\],;:]+\.[^\W\d_]{2,}", re.UNICODE)
-_URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
+_WIDE = "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+"""Letters that are written without spaces, so that no space parts them from a link."""
+_WIDE_MARKS = "\u3000-\u303f\uff00-\uff65"
+_WORD, _ALNUM, _LETTER = (rf"[^\W{less}{_WIDE}]" for less in ("", "_", r"\d_"))
+_WIDE_TLD = "com|net|org|asia|jp|cn|tw|hk|sg|中国|中國|公司|网络|香港|台灣|台湾"
+_PATH = rf"(?:/(?:[{_WIDE}]+(?=[/?#\s]|$)|[^\s<>\"/{_WIDE}{_WIDE_MARKS}]*))*"
+_MAIL_PART = rf"[^\s@<>()\[\],;:{_WIDE}{_WIDE_MARKS}]+"
+_EMAIL = re.compile(rf"{_MAIL_PART}@{_MAIL_PART}\.{_LETTER}{{2,}}")
+_URL = re.compile(
+    rf"https?://(?:[^\s<>\"/{_WIDE}{_WIDE_MARKS}]+|[^\s<>\"/{_WIDE_MARKS}]+){_PATH}",
+    re.IGNORECASE,
+)
 _HOST = re.compile(
-    r"(?<![\w@.-])(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W\d_]{2,24}(?::\d+)?(?:/[^\s<>\"]*)?(?![\w@])"
+    rf"(?<!{_WORD})(?<![@.-])"
+    rf"(?:(?:{_ALNUM}(?:(?:{_WORD}|-)*{_ALNUM})?\.)+{_LETTER}{{2,24}}|[{_WIDE}]+\.(?:{_WIDE_TLD}))"
+    rf"(?::\d+)?{_PATH}(?!{_WORD}|@)"
 )
 _NUMBER = re.compile(r"\+?[\d(][\d\s()\-]*\d")
 _WHOLE_NUMBER = re.compile(r"(?<!\w)" + _NUMBER.pattern)

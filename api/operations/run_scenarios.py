@@ -51,9 +51,16 @@ SCENARIOS_A_DATABASE = 32
 
 
 def run_scenarios(
-    scenarios: Sequence[Scenario], *, release: Release
+    scenarios: Sequence[Scenario], *, release: Release, database_url: str | None = None
 ) -> Generator[Outcome, None, None]:
-    """Run each and hold it against what the law asks for, in order."""
+    """Run each and hold it against what the law asks for, in order.
+
+    ``database_url`` names a PostgreSQL database to run them on, instead of SQLite files of our
+    own. It is brought to this version's schema, and nothing else stays in it.
+    """
+    if database_url is not None:
+        yield from _run_on_one(scenarios, release, database_url)
+        return
     with tempfile.TemporaryDirectory(prefix="cleartosend-") as made:
         folder = Path(made)
         migrated = folder / "migrated.sqlite3"
@@ -63,17 +70,28 @@ def run_scenarios(
             here.mkdir()
             database = here / "scenarios.sqlite3"
             shutil.copyfile(migrated, database)
-            with _one_transaction(database) as connection:
+            with _one_transaction(f"sqlite:///{database}") as connection:
                 stage = _Stage(connection, _gate(release, here))
                 for scenario in scenarios[start : start + SCENARIOS_A_DATABASE]:
                     yield stage.run(scenario)
             shutil.rmtree(here)
 
 
+def _run_on_one(scenarios: Sequence[Scenario], release: Release, url: str) -> Iterator[Outcome]:
+    migrate(url)
+    with (
+        tempfile.TemporaryDirectory(prefix="cleartosend-") as folder,
+        _one_transaction(url) as connection,
+    ):
+        stage = _Stage(connection, _gate(release, Path(folder)))
+        for scenario in scenarios:
+            yield stage.run(scenario)
+
+
 @contextmanager
-def _one_transaction(database: Path) -> Iterator[Connection]:
-    """A transaction that is never committed: nobody will read this database again."""
-    engine = writing_engine(f"sqlite:///{database}")
+def _one_transaction(url: str) -> Iterator[Connection]:
+    """A transaction that is never committed: nobody will read what it wrote."""
+    engine = writing_engine(url)
     try:
         with engine.connect() as connection:
             connection.begin()

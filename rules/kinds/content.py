@@ -160,6 +160,7 @@ class Contact(Terms):
 
     An item that belongs to the opt-out (``notice_words`` tell) is not counted. Any one of
     ``suffices`` stands for everything. ``owed`` are the obligations while there is no text.
+    ``reason``: for a law to which a sender that cannot be reached has not said who it is.
     """
 
     needs: tuple[frozenset[ContactItem], ...]
@@ -167,11 +168,13 @@ class Contact(Terms):
     words: tuple[str, ...] = ()
     notice_words: tuple[str, ...] = ()
     owed: tuple[ObligationCode, ...] = (ObligationCode.INCLUDE_CONTACT,)
+    reason: ReasonCode = ReasonCode.MISSING_CONTACT
+    lifted_by: tuple[Route, ...] = ()
 
     def findings(self, case: Case) -> tuple[Found, ...]:
         """Give ``missing_contact`` where the text leaves out what is needed."""
         text = case.facts.message.text
-        if text is None:
+        if text is None or lifted(self.lifted_by, case.facts, case.at):
             return ()
         rest = beside_notices(text, self.notice_words)
         held = frozenset(item for item in ContactItem if _holds(rest, item))
@@ -182,11 +185,11 @@ class Contact(Terms):
         if not missing:
             return ()
         detail = (("missing", ", ".join(missing)),)
-        return (Found(Verdict.DENY, ReasonCode.MISSING_CONTACT, detail=detail),)
+        return (Found(Verdict.DENY, self.reason, detail=detail),)
 
     def obligations(self, case: Case) -> tuple[Owed, ...]:
         """Give the contact obligations where there is no text yet."""
-        if case.facts.message.text is not None:
+        if case.facts.message.text is not None or lifted(self.lifted_by, case.facts, case.at):
             return ()
         return tuple(Owed(code) for code in self.owed)
 

@@ -9,7 +9,7 @@ from rules.vocabulary import EventKind, Level, Quality, ReasonCode, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossBorder(Terms):
-    """A message that rests on a grant needs one that covers the transfer abroad.
+    """A message that rests on a grant, or lacks one, needs one that covers the transfer abroad.
 
     ``qualities``: what that grant has to be beside it; one that covers the transfer and lacks
     them is ``consent_insufficient``, none at all ``cross_border_transfer``.
@@ -19,7 +19,7 @@ class CrossBorder(Terms):
 
     def findings(self, case: Case) -> tuple[Found, ...]:
         """Give what the grant lacks for the transfer."""
-        if not any(map(_rests_on_grant, case.grounds)):
+        if not any(map(_asks_for_grant, case.grounds)):
             return ()
         covering = frozenset({Quality.CROSS_BORDER})
         full = GrantRoute(level=Level.EXPRESS, qualities=covering | self.qualities)
@@ -32,7 +32,8 @@ class CrossBorder(Terms):
         return (Found(Verdict.DENY, code),)
 
 
-def _rests_on_grant(grounds: tuple[Ground, ...]) -> bool:
-    return bool(grounds) and all(
+def _asks_for_grant(grounds: tuple[Ground, ...]) -> bool:
+    """Tell whether nothing but a grant permits the message; where nothing does, one is needed."""
+    return all(
         ground.event is not None and ground.event.event is EventKind.GRANT for ground in grounds
     )

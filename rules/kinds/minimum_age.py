@@ -12,7 +12,9 @@ class MinimumAge(Terms):
     """Under ``age``, in years on the day of sending, a guardian has to have consented.
 
     ``own_consent_only``: the rule touches only messages that rest on the child's own grant.
-    ``guardian_cures`` is False where no consent helps. An unknown age is no child's.
+    ``guardian_cures`` is False where no consent helps. ``with_qualities``: what the guardian's
+    consent has to be beside it; one that is not so is ``consent_insufficient`` as well. An
+    unknown age is no child's.
     """
 
     age: int
@@ -27,11 +29,20 @@ class MinimumAge(Terms):
             return ()
         if self.own_consent_only and not any(map(_rests_on_own_grant, case.grounds)):
             return ()
-        needed = frozenset({Quality.GUARDIAN}) | self.with_qualities
-        guardian = GrantRoute(level=Level.IMPLIED, qualities=needed)
-        if self.guardian_cures and lifted((guardian,), case.facts, case.at):
+        minor = Found(Verdict.DENY, ReasonCode.MINOR, detail=(("age", self.age),))
+        if not self.guardian_cures:
+            return (minor,)
+        guardian = frozenset({Quality.GUARDIAN})
+        if _granted(guardian | self.with_qualities, case):
             return ()
-        return (Found(Verdict.DENY, ReasonCode.MINOR, detail=(("age", self.age),)),)
+        if self.with_qualities and _granted(guardian, case):
+            return (minor, Found(Verdict.DENY, ReasonCode.CONSENT_INSUFFICIENT))
+        return (minor,)
+
+
+def _granted(qualities: frozenset[Quality], case: Case) -> bool:
+    route = GrantRoute(level=Level.IMPLIED, qualities=qualities)
+    return lifted((route,), case.facts, case.at)
 
 
 def _rests_on_own_grant(grounds: tuple[Ground, ...]) -> bool:

@@ -14,13 +14,15 @@ from rules.vocabulary import ReasonCode, Verdict
 class RegisteredLinks(Terms):
     """Every item of the kinds in ``items`` (links, telephone numbers) is one of the sender's.
 
-    It is if a registration of ``scheme`` has its host, or its digits, as id. Without a scheme
-    the text may hold none at all. ``reason`` is what an uncovered item gives.
+    It is if a registration of ``scheme`` has its host, or its digits, as id; a number may be
+    written nationally or with ``country_code``. Without a scheme the text may hold none at
+    all. ``reason`` is what an uncovered item gives.
     """
 
     items: frozenset[ContactItem]
     reason: ReasonCode
     scheme: str | None = None
+    country_code: str = ""
 
     def findings(self, case: Case) -> tuple[Found, ...]:
         """Give ``reason`` where the text holds an item that nothing covers."""
@@ -30,9 +32,9 @@ class RegisteredLinks(Terms):
         covered = self._covered(case.facts, case)
         found = links(text) if ContactItem.LINK in self.items else ()
         numbers = phone_numbers(text) if ContactItem.PHONE in self.items else ()
-        if all(host_of(link) in covered for link in found) and all(
-            same_digits(number, covered) for number in numbers
-        ):
+        named = [host_of(link) for link in found]
+        named += [national(number, self.country_code) for number in numbers]
+        if covered.issuperset(named):
             return ()
         detail = (("scheme", self.scheme),) if self.scheme else ()
         return (Found(Verdict.DENY, self.reason, detail=detail),)
@@ -41,20 +43,17 @@ class RegisteredLinks(Terms):
         if self.scheme is None:
             return frozenset()
         held = registrations_of(self.scheme, facts, case.at)
-        return frozenset(covered_id(registration.id) for registration in held)
+        return frozenset(self._covered_id(registration.id) for registration in held)
+
+    def _covered_id(self, written: str) -> str:
+        if any(c.isalpha() for c in written):
+            return host_of(written)
+        return national("".join(c for c in written if c.isdigit()), self.country_code)
 
 
-def covered_id(written: str) -> str:
-    """Give a registered host or number as it is compared: a bare host, or digits alone."""
-    if any(c.isalpha() for c in written):
-        return host_of(written)
-    return "".join(c for c in written if c.isdigit())
-
-
-def same_digits(number: str, covered: frozenset[str]) -> bool:
-    """Tell whether a number is covered, written nationally or internationally."""
-    return any(
-        number == held or (held and number.endswith(held.lstrip("0"))) or held.endswith(number)
-        for held in covered
-        if held.isdigit()
-    )
+def national(digits: str, country_code: str) -> str:
+    """Give the digits of a number as they are compared: without country code and trunk zero."""
+    bare = digits.lstrip("0")
+    if country_code and bare.startswith(country_code):
+        bare = bare.removeprefix(country_code).lstrip("0")
+    return bare

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rules.facts import Facts, Registration
-from rules.kinds.registered_links import covered_id, same_digits
 from rules.kinds.sender_registration import registrations_of
 from rules.rule import Case, Found, Owed, Terms
 from rules.text import host_of, is_link
@@ -85,7 +84,7 @@ class TemplateMatch(Terms):
         if match is None:
             return "text"
         held = registrations_of(self.links_scheme, facts, case.at)
-        covered = frozenset(covered_id(registration.id) for registration in held)
+        covered = frozenset(_covered_id(registration.id) for registration in held)
         values = zip(tags, match.groups(), strict=True)
         return next((tag for tag, value in values if not _fits(tag, value, covered)), None)
 
@@ -113,6 +112,22 @@ def _fits(tag: str, value: str, covered: frozenset[str]) -> bool:
         return is_link(value) and host_of(value) in covered
     if tag == _CALL_BACK:
         digits = "".join(c for c in value if c.isdigit())
-        return bool(digits) and same_digits(digits, covered)
+        return bool(digits) and _same_digits(digits, covered)
     kind = _TYPES.get(tag)
     return kind is not None and kind.fullmatch(value) is not None
+
+
+def _covered_id(written: str) -> str:
+    """Give a registered host or number as it is compared: a bare host, or digits alone."""
+    if any(c.isalpha() for c in written):
+        return host_of(written)
+    return "".join(c for c in written if c.isdigit())
+
+
+def _same_digits(number: str, covered: frozenset[str]) -> bool:
+    """Tell whether a number is covered, written nationally or internationally."""
+    return any(
+        number == held or (held and number.endswith(held.lstrip("0"))) or held.endswith(number)
+        for held in covered
+        if held.isdigit()
+    )

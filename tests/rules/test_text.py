@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.text import has_postal_address
+from rules.text import emails, has_postal_address, links, without_links
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,26 @@ def test_a_house_number_and_a_postal_code_make_an_address(text: str) -> None:
 )
 def test_a_telephone_number_is_no_address(text: str) -> None:
     assert not has_postal_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "link", "rest"),
+    [
+        ("詳見haowu.tw/sale退訂請撥0800-123-456", "haowu.tw/sale", "詳見 退訂請撥0800-123-456"),
+        ("https://sakura.example/stop。配信停止", "https://sakura.example/stop", " 。配信停止"),
+        ("桜商事株式会社sakura.example", "sakura.example", "桜商事株式会社 "),
+        ("https://haowu.tw/退訂", "https://haowu.tw/退訂", " "),
+        ("例え.jp/a 停止", "例え.jp/a", "  停止"),
+    ],
+)
+def test_a_link_ends_where_writing_without_spaces_begins(text: str, link: str, rest: str) -> None:
+    assert links(text) == (link,)
+    assert without_links(text) == rest
+
+
+def test_a_mail_address_ends_where_writing_without_spaces_begins() -> None:
+    assert emails("写信至unsubscribe@yunshan.example退订") == ("unsubscribe@yunshan.example",)
+
+
+def test_a_full_stop_between_words_written_without_spaces_is_no_host() -> None:
+    assert links("全館八折.退訂請撥") == ()
