@@ -173,7 +173,7 @@ def _grown(connection: Connection, head: GrownLog, edge: Edge, until: int) -> Ed
     rows = connection.execute(_LEAVES, {**wanted, "start": edge.size, "until": until}).all()
     if len(rows) != until - edge.size:
         raise DamagedLogError(f"entries of {_name(head)} are missing below {until}")
-    hashes = []
+    hashes: list[bytes] = []
     for leaf, stored in rows:
         hashed = leaf_hash(leaf)
         if hashed != stored:

@@ -58,6 +58,11 @@ class Finding(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
+def origin_of(ledger_id: str, organisation: str) -> str:
+    """What the origins of an organisation's logs begin with, in the ledger of that id."""
+    return f"cleartosend/{ledger_id}/{organisation}"
+
+
 def compare(
     connection: Connection, vault: Vault, *, ledger_id: str, log_keys: LogKeys
 ) -> list[Finding]:
@@ -70,7 +75,7 @@ def compare(
         return [Finding(Mismatch.OTHER_VAULT, detail)]
     heads = {(head.organisation, head.log): head for head in checkpoints.read_heads(connection)}
     for head in heads.values():
-        if not head.origin.startswith(f"cleartosend/{ledger_id}/"):
+        if not head.origin.startswith(f"{origin_of(ledger_id, head.organisation)}/"):
             detail = f"the database is of another ledger: it holds {head.origin}"
             return [Finding(Mismatch.OTHER_DATABASE, detail)]
     notes = vault.last()

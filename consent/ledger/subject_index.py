@@ -6,7 +6,8 @@ from its end. The root is stated in an ``index`` leaf, daily and by each export.
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from hashlib import sha256
 
 import msgspec
 import sqlalchemy as sa
@@ -93,11 +94,12 @@ def append(
     index: SubjectIndex,
     *,
     recorded_at: datetime,
+    event_id: bytes | None = None,
     actor: str | None = None,
 ) -> Receipt:
     """State the index in the consent log. Its leaf may come after entries that it does not know."""
     entry = SealedEntry(
-        event_id=uuid7(recorded_at),
+        event_id=event_id or uuid7(recorded_at),
         type=ENTRY_TYPE,
         occurred_at=recorded_at,
         actor=actor,
@@ -107,6 +109,16 @@ def append(
         connection, organisation, Log.CONSENT, [entry], recorded_at=recorded_at
     )
     return receipt
+
+
+def daily_id(organisation: str, at: datetime) -> bytes:
+    """The id of that day's index entry: the same for everybody, so that there is one a day.
+
+    A UUIDv7 of the day's first millisecond (UTC), whose random bits are drawn from its name.
+    """
+    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    drawn = sha256(f"{ENTRY_TYPE} {organisation} {midnight:%Y-%m-%d}".encode()).digest()
+    return uuid7(midnight)[:8] + bytes([0x80 | drawn[0] & 0x3F]) + drawn[1:8]
 
 
 @dataclass(slots=True)

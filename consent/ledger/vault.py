@@ -82,7 +82,7 @@ class Vault:
     def last(self) -> dict[tuple[str, Log], str]:
         """The last note of each log. Who reads one verifies it."""
         try:
-            names = sorted(os.listdir(self._last))
+            names = sorted(path.name for path in self._last.iterdir())
         except OSError as error:
             raise VaultError(f"{self._last} cannot be read: {error.strerror}") from None
         found = {}
@@ -92,6 +92,11 @@ class Vault:
                 continue
             found[organisation, Log(log)] = self._note_in(self._last / name)
         return found
+
+    def last_of(self, organisation: str, log: Log) -> str | None:
+        """The last note of one log, if it has one."""
+        path = self._path_of(organisation, log)
+        return self._note_in(path) if path.exists() else None
 
     def put_many(
         self, signed: Sequence[SignedCheckpoint], *, fork: bool = False
@@ -144,10 +149,10 @@ class Vault:
         return note
 
     def _goes_further(self, one: SignedCheckpoint) -> bool:
-        path = self._path_of(one.organisation, one.log)
-        if not path.exists():
+        note = self.last_of(one.organisation, one.log)
+        if note is None:
             return True
-        there, new = read_unverified(self._note_in(path)), read_unverified(one.note)
+        there, new = read_unverified(note), read_unverified(one.note)
         return new.origin == there.origin and new.size > there.size
 
     def _write_history(self, signed: Sequence[SignedCheckpoint]) -> None:
