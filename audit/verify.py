@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import errno
 import hashlib
 import hmac
 import itertools
@@ -41,11 +42,11 @@ CHUNK = 1 << 20
 SIZE_MAX = (("tile/entries/", 256 * 65538), ("tile/", 8192), ("checkpoint", 65536), ("/heads", CHUNK))
 RATIO_MAX = 200
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error, ValueError)
-KEYS_OF_LEAF = tuple(
-    f'{key}":'.encode()
-    for key in '{"actor channel commit event_id level log occurred_at organisation prev purpose'
-    " recorded_at release statement subject subject_seq type v".split()
-)
+NAMES_OF_LEAF = (
+    "actor channel commit event_id level log occurred_at organisation prev purpose"
+    " recorded_at release statement subject subject_seq type v"
+).split()
+KEYS_OF_LEAF = [("{" * (not i) + '"' * (not i) + f'{key}":').encode() for i, key in enumerate(NAMES_OF_LEAF)]
 RECORD = struct.Struct(">16sQ32s32sQ")
 PARTITIONS = 64
 
@@ -93,21 +94,14 @@ class Leaf(NamedTuple):
 class Bundle:
     """The zip file. What cannot be read of it is named once, and then counts as missing."""
 
-    def __init__(self, path: Path, found: Findings) -> None:
+    def __init__(self, file: BinaryIO, found: Findings) -> None:
         self.found = found
-        self.file: BinaryIO = path.open("rb")
-        start = self.file.read(4)
-        try:
-            self.archive = zipfile.ZipFile(self.file)
-        except BROKEN_ZIP as error:
-            if not start.startswith(b"PK"):
-                raise UnreadableError(f"{path} is not a bundle: {error}") from None
-            found.add("cut", f"the end of the zip file is missing or broken: {error}")
-            raise
+        self.file = file
+        self.archive = zipfile.ZipFile(file)
         self.members = {info.filename: info for info in self.archive.infolist()}
         self.used: set[str] = set()
         self.is_altered = False
-        self._check_container(path.stat().st_size)
+        self._check_container()
 
     def read(self, name: str) -> bytes | None:
         """All of one file; None where it is missing or broken, which is named."""
@@ -154,7 +148,7 @@ class Bundle:
         self.members.pop(name, None)
         self.found.add("broken_file", f"{name} cannot be unpacked: {error}", file=name)
 
-    def _check_container(self, size: int) -> None:
+    def _check_container(self) -> None:
         """Account for every byte: the digest at its end, no gaps, no doubles, no bombs."""
         infos = self.archive.infolist()
         for name, count in Counter(info.filename for info in infos).items():
@@ -166,22 +160,28 @@ class Bundle:
                 self.found.add("padded", f"bytes {end} to {info.header_offset} belong to no file")
             end = self._end_of(info)
             self._refuse_bomb(info)
+            if info.header_offset < 0 or info.compress_type not in (0, 8):
+                self._broken(info.filename, ValueError("its place or compression is none we use"))
         if end != self.archive.start_dir:
             self.found.add("padded", f"bytes {end} to {self.archive.start_dir} belong to no file")
         comment = self.archive.comment
+        size = self.file.seek(0, 2)
         self.file.seek(0)
         digest, left = hashlib.sha256(), size - len(comment)
         while left and (chunk := self.file.read(min(CHUNK, left))):
             digest.update(chunk)
             left -= len(chunk)
-        self.file.seek(-min(size, len(comment) + 22), 2)
-        if not self.file.read().startswith(b"PK\5\6"):
+        self.file.seek(max(0, size - len(comment) - 22))
+        last = self.file.read()
+        if not last.startswith(b"PK\5\6"):
             self.found.add("padded", "something stands after the end of the zip file")
+        elif int.from_bytes(last[20:22], "little") != len(comment):
+            self.found.add("cut", "the digest at the end of the file is cut")
         self.is_altered = comment != f"sha256:{digest.hexdigest()}".encode()
 
     def _end_of(self, info: zipfile.ZipInfo) -> int:
         """Where a member ends, by its own header: header, names, content, descriptor."""
-        self.file.seek(info.header_offset)
+        self.file.seek(max(info.header_offset, 0))
         header = self.file.read(30)
         if len(header) < 30:
             return info.header_offset
@@ -205,6 +205,14 @@ class Bundle:
             )
 
 
+def decoded(text: str) -> bytes:
+    """Read base64 that is written in the one way there is."""
+    raw = base64.b64decode(text, validate=True)
+    if base64.b64encode(raw).decode() != text:
+        raise ValueError("its base64 is not what a writer writes")
+    return raw
+
+
 class PublicKey(NamedTuple):
     """A key and the name that it signs under: C2SP signed-note, Ed25519."""
 
@@ -215,7 +223,7 @@ class PublicKey(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> PublicKey:
         name, id_, encoded = text.strip().split("+", 2)
-        raw = base64.b64decode(encoded, validate=True)
+        raw = decoded(encoded)
         if len(raw) != 33 or raw[0] != 1:
             raise ValueError("not an Ed25519 key")
         if hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4] != bytes.fromhex(id_):
@@ -235,7 +243,7 @@ def open_note(
             raise ValueError("it has no signatures")
         for line in tail[:-1].split("\n"):
             dash, name, encoded = line.split(" ")
-            signature = base64.b64decode(encoded, validate=True)
+            signature = decoded(encoded)
             if dash != "\u2014":
                 raise ValueError("a line under it is no signature")
             key = known.get((name, signature[:4]))
@@ -269,7 +277,7 @@ class Tree:
 
     def __init__(self, bundle: Bundle, log: str, size: int) -> None:
         self.bundle, self.log, self.size = bundle, log, size
-        self.upper: dict[tuple[int, int], bytes] = {}
+        self.upper: dict[tuple[int, int], bytes | None] = {}
 
     def name(self, level: int | str, n: int) -> str:
         """The file of a tile, or of a bundle of entries where ``level`` is that word."""
@@ -324,7 +332,7 @@ class Tree:
 
     def correct(self, level: int, n: int, hash_: bytes) -> None:
         """Go on with what the tile above should have said, its damage having been named."""
-        above, start = self.upper[level + 1, n >> 8], 32 * (n & 255)
+        above, start = self.upper[level + 1, n >> 8] or b"", 32 * (n & 255)
         self.upper[level + 1, n >> 8] = above[:start] + hash_ + above[start + 32 :]
 
     def root(self, size: int, lowest: bytes | None = None) -> bytes | None:
@@ -359,7 +367,7 @@ def read_leaf(raw: bytes) -> Leaf | None:
     try:
         fields = json.loads(raw)
         again = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        if again.encode() != raw or fields["v"] != 1 or len(fields) != 17:
+        if again.encode() != raw or fields["v"] != 1 or sorted(fields) != NAMES_OF_LEAF:
             return None
         return Leaf(*[fields[name] for name in Leaf._fields])
     except (ValueError, KeyError, TypeError):
@@ -437,10 +445,11 @@ class Disclosures:
 
     def __init__(self, bundle: Bundle, log: str) -> None:
         self.bundle, self.log, self.name = bundle, log, f"disclosed/{log}.jsonl"
+        self.count = self.broken = 0
+        self.damaged: set[int] = set()
+        self.odd: list[tuple[int, str, bytes, bytes]] = []
         self.rows = self._rows()
         self.next = next(self.rows, None)
-        self.count = 0
-        self.odd: list[tuple[int, str, bytes, bytes]] = []
 
     def _rows(self) -> Iterator[tuple[int, str, bytes, bytes | None]]:
         """Index, salt in hexadecimal, payload; None: withheld, and the salt's place says why."""
@@ -454,21 +463,20 @@ class Disclosures:
                 plain = row["payload"].encode() if payload is None else base64.b64decode(payload)
                 yield row["index"], bytes.fromhex(row["salt"]), plain
             except (ValueError, KeyError, TypeError, AttributeError):
+                self.broken += 1
                 self._say("broken_file", f"line {number} of {self.name} cannot be read")
 
     def _say(self, kind: str, detail: str, index: int | None = None) -> None:
         self.bundle.found.add(kind, detail, log=self.log, index=index, file=self.name)
 
-    def skip(self, index: int) -> None:
-        """Pass over what was disclosed of an entry that is damaged itself."""
-        if self.next is not None and self.next[0] == index:
-            self.next = next(self.rows, None)
-
     def check(self, index: int, commit: str) -> None:
         """Hold the payload of this entry against what its leaf commits to."""
         self._pass_over(index)
         if self.next is None or self.next[0] != index:
-            self._say("missing_disclosure", "the payload of this entry was left out", index)
+            if self.broken:  # It stood in a line that could not be read.
+                self.broken -= 1
+            else:
+                self._say("missing_disclosure", "the payload of this entry was left out", index)
             return
         _, salt, payload = self.next
         self.next = next(self.rows, None)
@@ -480,7 +488,9 @@ class Disclosures:
 
     def _pass_over(self, until: float) -> None:
         while self.next is not None and self.next[0] < until:
-            self._say("unknown_disclosure", "a payload that no entry here commits to", self.next[0])
+            if self.next[0] not in self.damaged:
+                said = "a payload that no entry here commits to"
+                self._say("unknown_disclosure", said, self.next[0])
             self.next = next(self.rows, None)
 
     def close(self) -> None:
@@ -520,7 +530,7 @@ class LogCheck:
         for n, entries in self._groups():
             self._compare(n, entries)
         for n in sorted(ends - set(numbers)):
-            self._settle(n, None)
+            self._settle(n, {})
         for size, root in self.signed.items():
             if root is not None and self.tree.root(size) not in (root, None):
                 said = f"its tree of {size} entries has not the root that was signed"
@@ -548,7 +558,7 @@ class LogCheck:
         if self.part["origin"] not in signers or lines[:2] != [self.part["origin"], str(size)]:
             self._say("broken_note", f"{name} is of another log or size", file=name)
             return None
-        return base64.b64decode(lines[2])
+        return decoded(lines[2])
 
     def _numbers(self) -> Iterable[int]:
         """Which tiles of the lowest level the entries lie in."""
@@ -601,8 +611,7 @@ class LogCheck:
     def _compare(self, n: int, entries: list[tuple[int, bytes]]) -> None:
         """Hold the entries of a tile against its hashes, and take in those that are genuine."""
         hashes = [hashlib.sha256(b"\0" + leaf).digest() for _, leaf in entries]
-        joined = b"".join(hashes) if len(hashes) == self.tree.width(0, n) else None
-        tile = self._settle(n, joined)
+        tile = self._settle(n, {index: h for (index, _), h in zip(entries, hashes)})
         if tile is None:
             return
         genuine = [
@@ -611,41 +620,47 @@ class LogCheck:
             if tile[32 * (index & 255) : 32 * (index & 255) + 32] == hash_ and index >> 8 == n
         ]
         first, end = max(n << 8, self.part["from"]), min((n + 1) << 8, self.part["to"])
-        if len(genuine) != len(entries) or (self.scope != "trail" and len(genuine) != end - first):
+        is_whole = self.scope == "trail" or len(genuine) == end - first
+        is_ordered = all(one[0] < other[0] for one, other in zip(entries, entries[1:]))
+        if len(genuine) != len(entries) or not is_whole or not is_ordered:
             self._name_differences(range(first, end), entries, hashes, tile)
-        elif any(one[0] >= other[0] for one, other in zip(entries, entries[1:])):
-            self._say("reordered", "entries stand out of their order", index=entries[0][0])
         for index, leaf, hash_ in genuine:
             self._take(index, leaf, hash_)
 
-    def _settle(self, n: int, given: bytes | None) -> bytes | None:
+    def _settle(self, n: int, given: dict[int, bytes]) -> bytes | None:
         """The hashes of a tile of the lowest level, once it is clear whether they are genuine.
 
-        ``given``: the hashes of its entries where all of them are here. A tile is vouched for by
-        the one above, and the last one of the level by the checkpoint.
+        A tile is vouched for by the one above, and the last of the level by the checkpoint. Where
+        they disagree, ``given``, the hashes of its entries that are here, says which is changed.
         """
-        tile, parent = self.tree.hashes(0, n), self.tree.parent(0, n)
-        if self.tree.width(0, n) == 256:
-            fits = lambda hashes: parent in (None, fold(hashes))  # noqa: E731
-        else:
-            root = self.signed[self.size]
-            fits = lambda hashes: root is None or self.tree.root(self.size, hashes) in (None, root)  # noqa: E731
-        if tile is not None and fits(tile):
-            return tile
+        tile, parent, width = self.tree.hashes(0, n), self.tree.parent(0, n), self.tree.width(0, n)
         name = self.tree.name(0, n)
-        if given is not None and fits(given):
+        if tile is not None and self._fits(tile, parent, width):
+            return tile
+        hashes = [given.get((n << 8) + i) or (tile or b"")[32 * i : 32 * i + 32] for i in range(width)]
+        mended = b"".join(hashes)
+        if len(mended) == 32 * width and mended != tile and self._fits(mended, parent, width):
             if tile is not None:
                 self._say("changed_tile", f"{name} is not that of its entries", file=name)
-            return given
-        if tile is None or given != tile:
-            if tile is not None:
-                self._say("changed_tile", f"{name} is not what the tree has there", file=name)
+            self.tree.upper[0, n] = mended
+            return mended
+        if tile is None or width < 256:  # The last tile, or a root that nobody knows, is told of there.
             return tile
-        if parent is not None:
-            above = self.tree.name(1, n >> 8)
+        above = self.tree.name(1, n >> 8)
+        if mended == tile and len(given) == width:
             self._say("changed_tile", f"{above} is not that of the tiles below", file=above)
             self.tree.correct(0, n, fold(tile))
+        else:
+            self._say("changed_tile", f"{name} does not belong to {above}", file=name)
+            self.tree.upper[0, n] = None
         return tile
+
+    def _fits(self, tile: bytes, parent: bytes | None, width: int) -> bool:
+        """Whether a tile of the lowest level is what is vouched for; yes, if nothing is known."""
+        if width == 256:
+            return parent in (None, fold(tile))
+        root = self.signed[self.size]
+        return root is None or self.tree.root(self.size, tile) in (None, root)
 
     def _name_differences(
         self, wanted: range, entries: list[tuple[int, bytes]], hashes: list[bytes], tile: bytes
@@ -660,7 +675,7 @@ class LogCheck:
             missing = [index for index in missing if index in foreign]
         for index in missing:
             if self.disclosures is not None:
-                self.disclosures.skip(index)
+                self.disclosures.damaged.add(index)
             if index in foreign:
                 foreign.remove(index)
                 self._say("changed_leaf", "the entry is not the one in the tree", index=index)
@@ -788,11 +803,15 @@ def verify(path: Path, given: list[PublicKey]) -> Result:
     """Verify one bundle. ``given``: the keys to trust; none: those in the bundle."""
     found = Findings()
     result = Result({}, [], found, given, bool(given))
-    try:
-        bundle = Bundle(path, found)
-    except BROKEN_ZIP:
-        return result
-    with bundle.file:
+    with path.open("rb") as file:
+        is_zip = file.read(2) == b"PK"
+        try:
+            bundle = Bundle(file, found)
+        except (OSError, *BROKEN_ZIP) as error:
+            if not is_zip or (isinstance(error, OSError) and error.errno != errno.EINVAL):
+                raise UnreadableError(f"this is no bundle: {error}") from None
+            found.add("cut", f"the end of the zip file is missing or broken: {error}")
+            return result
         try:
             result = _verify(bundle, result)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, struct.error) as error:
@@ -804,7 +823,12 @@ def verify(path: Path, given: list[PublicKey]) -> Result:
 
 def _verify(bundle: Bundle, result: Result) -> Result:
     found = bundle.found
-    named = [PublicKey.parse(line) for line in (bundle.read("keys.txt") or b"").decode().split("\n")[:-1]]
+    named = []
+    for line in (bundle.read("keys.txt") or b"").decode("utf-8", "replace").split("\n")[:-1]:
+        try:
+            named.append(PublicKey.parse(line))
+        except ValueError as error:
+            found.add("broken_file", f"keys.txt holds what is no key: {error}", file="keys.txt")
     keys = result.keys or named
     for key in named:
         if key not in keys:
@@ -830,9 +854,9 @@ def _verify(bundle: Bundle, result: Result) -> Result:
 def _check_files(bundle: Bundle, files: dict[str, str]) -> None:
     """Every other file is the one that the manifest lists, and there is none that it does not."""
     found = bundle.found
-    explained = {one.file for one in found.named} | {
-        f"logs/{one.log}/entries.txt" for one in found.named
-    }
+    explained = {one.file for one in found.named}
+    for log in {one.log for one in found.named}:
+        explained |= {f"logs/{log}/entries.txt", f"logs/{log}/heads.jsonl", f"disclosed/{log}.jsonl"}
     for name, digest in sorted(files.items()):
         if name not in bundle.members:
             bundle.read(name)

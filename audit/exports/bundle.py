@@ -12,6 +12,7 @@ from importlib import resources
 from itertools import chain, islice
 
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, bindparam
 
 from audit.errors import ExportError
@@ -23,6 +24,7 @@ from consent.keys.key_ring import KeyRing
 from consent.ledger import checkpoints, tables
 from consent.ledger.canonical import canonical
 from consent.ledger.checkpoints import SignedCheckpoint
+from consent.ledger.columns import Count
 from consent.ledger.entries import Entry
 from consent.ledger.notes import Verifier, sign_note
 from consent.ledger.proofs import LogTree
@@ -42,6 +44,26 @@ _TILES = (
         tables.log_tile.c.n.in_(bindparam("numbers", expanding=True)),
     )
     .order_by(tables.log_tile.c.n)
+)
+
+_ROW = tables.checkpoint.c
+_DAY = 86_400_000_000
+_OF_LOG = (
+    _ROW.organisation == bindparam("organisation"),
+    _ROW.log == bindparam("log"),
+    sa.func.substr(_ROW.note, 1, sa.func.length(bindparam("origin", type_=sa.Text)))
+    == bindparam("origin", type_=sa.Text),
+)
+_LAST = sa.select(sa.func.max(sa.type_coerce(_ROW.signed_at, Count))).where(*_OF_LOG)
+_LAST_OF_DAYS = (
+    sa.select(_ROW.size, _ROW.note, _ROW.signed_at)
+    .where(
+        *_OF_LOG,
+        sa.type_coerce(_ROW.signed_at, Count).in_(
+            _LAST.group_by(sa.type_coerce(_ROW.signed_at, Count) // _DAY)
+        ),
+    )
+    .order_by(_ROW.size, _ROW.signed_at)
 )
 
 
@@ -131,7 +153,7 @@ class _LogWriter:
         public = self._keys.log_public_keys(self._organisation, self._part.log)
         return [Verifier(self.tree.origin, key) for key in public]
 
-    def signing_key(self) -> "checkpoints.Ed25519PrivateKey":
+    def signing_key(self) -> Ed25519PrivateKey:
         """The key that signs this log's notes."""
         return self._keys.log_key(self._organisation, self._part.log)
 
@@ -170,12 +192,15 @@ class _LogWriter:
     def _kept_notes(self) -> list[SignedCheckpoint]:
         """The last checkpoint of each day, for a part of a log of each month, and the newest."""
         found: dict[date, SignedCheckpoint] = {}
-        for one in checkpoints.read_range(
-            self._connection, self._organisation, self._part.log, above=0, until=self.tree.size
-        ):
-            if checkpoints.read_unverified(one.note).origin != self.tree.origin:
-                continue  # Of before a fork, which the first leaf after it tells of.
-            day = one.signed_at.astimezone(UTC).date()
+        wanted = {
+            "organisation": self._organisation,
+            "log": self._part.log.value,
+            # Those of before a fork are of another tree; the first leaf after it tells of them.
+            "origin": f"{self.tree.origin}\n",
+        }
+        for row in self._connection.execute(_LAST_OF_DAYS, wanted):
+            day = row.signed_at.astimezone(UTC).date()
+            one = SignedCheckpoint(self._organisation, self._part.log, *row)
             found[day if isinstance(self._part, WholeLog) else day.replace(day=1)] = one
         if not found:
             raise ExportError(f"the log {self._part.log} has not been signed yet")
