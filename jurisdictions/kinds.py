@@ -341,6 +341,7 @@ def _register(written: shapes.RegistryShape) -> RegisterTest:
         age=_age(written),
         approvals=written.approvals,
         consent_after_entry=written.consent_after_entry,
+        needed=written.needed,
     )
 
 

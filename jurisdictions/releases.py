@@ -102,13 +102,10 @@ def bundled_release(root: Path = DATA) -> Release:
 
 def release_of(name: str, digest: str, regulations: Sequence[Regulation]) -> Release:
     """Put regulations together to a release."""
-    with_sheet = frozenset(
-        regulation.head.jurisdiction
-        for regulation in regulations
-        if len(regulation.head.jurisdiction) == 2 and regulation.head.jurisdiction != "EU"
-    )
-    unions = (r.head.jurisdiction for r in regulations)
-    researched = with_sheet | frozenset(c for union in unions for c in countries_of(union))
+    named = {regulation.head.jurisdiction for regulation in regulations}
+    members = {name: countries_of(name) for name in named}
+    with_sheet = frozenset(name for name in named if "-" not in name and not members[name])
+    researched = with_sheet.union(*members.values())
     return Release(name, f"sha256:{digest}", tuple(regulations), with_sheet, researched)
 
 

@@ -101,8 +101,6 @@ def listed_zones() -> dict[str, tuple[str, ...]]:
         if line and not line.startswith("#"):
             country, _, zone = line.split("\t")[:3]
             zones[country] = (*zones.get(country, ()), zone)
-    # Kosovo has a code that ISO does not list; zone.tab keeps it under the zone of Serbia.
-    zones.setdefault("XK", zones["RS"])
     return zones
 
 

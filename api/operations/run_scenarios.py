@@ -42,7 +42,7 @@ from jurisdictions.scenario_files import Scenario, ScenarioEvent
 from jurisdictions.scenario_runs import Outcome, compare
 from rules.errors import ComplianceError
 from rules.facts import TemplateReference
-from rules.vocabulary import LEVEL_OF_WORD, EventKind
+from rules.vocabulary import LEVEL_OF_WORD, EventKind, Verdict
 
 SENDER = "sender"
 ACTOR = "scenarios"
@@ -119,7 +119,17 @@ class _Stage:
     gate: Gate
 
     def run(self, scenario: Scenario) -> Outcome:
-        """Play one scenario from the beginning. A check that breaks is raised."""
+        """Play one scenario from the beginning. One that cannot be played falls short.
+
+        Nothing was decided then, which to a sender is the same as a deny.
+        """
+        try:
+            return self._play(scenario)
+        except ComplianceError as error:
+            why = f"it could not be run: {error.detail}"
+            return Outcome(scenario, Verdict.DENY, None, (), (), (why,))
+
+    def _play(self, scenario: Scenario) -> Outcome:
         send_at = scenario.message.send_at.astimezone(UTC)
         first = min([event.at.astimezone(UTC) for event in scenario.history] + [send_at])
         founded = found_organisation(self.connection, scenario.id, keys=self.gate.keys, now=first)

@@ -54,7 +54,8 @@ def test_a_country_read_as_one_clock_has_one_on_its_own_list(
     country: str, zones: tuple[str, ...]
 ) -> None:
     assert len(zones) == 1
-    assert set(zones) < set(listed_zones()[country])
+    # Kosovo's code is not ISO's, so no list has it.
+    assert country == "XK" or set(zones) < set(listed_zones()[country])
 
 
 @pytest.mark.parametrize("country", ["CY", "DE", "KZ", "MH", "UZ"])

@@ -69,3 +69,13 @@ def test_who_stops_reading_gets_no_noise() -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3
     assert err == ""
+
+
+@pytest.mark.slow
+def test_a_process_that_read_the_law_ends_with_its_own_exit_code() -> None:
+    """It does not end in a segmentation fault while Python takes its types apart."""
+    ends = [
+        subprocess.run([*COMMAND, "rules", "show", "us-tcpa"], capture_output=True, check=False)
+        for _ in range(10)
+    ]
+    assert {end.returncode for end in ends} == {0}

@@ -59,6 +59,16 @@ def test_one_that_falls_short_is_1_and_says_of_what(tmp_path: Path) -> None:
     assert "1 of 2 scenarios pass" in shown.out
 
 
+def test_one_that_cannot_be_run_falls_short_and_stops_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "two.yaml"
+    later = "  registries: [{registry: us-national-dnc, listed: false, as_of: 2027-01-01}]\n"
+    file.write_text(TEXT.replace("  message:", later + "  message:") + MAIL)
+    ran = command("scenarios", file)
+    assert ran.code == 1
+    assert [record["pass"] for record in ran.records] == [False, True]
+    assert ran.err == "us-text: it could not be run: as_of lies in the future\n"
+
+
 def test_a_file_that_cannot_be_read_is_3_and_names_the_line(tmp_path: Path) -> None:
     file = tmp_path / "one.yaml"
     file.write_text(MAIL.replace("channel: email", "channel: telex"))
