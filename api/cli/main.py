@@ -16,6 +16,7 @@ from api.cli.registries import registries
 from api.cli.rules import rules
 from api.cli.scenarios import scenarios
 from api.cli.serve import serve
+from api.cli.verify import verify
 from rules.errors import ComplianceError
 
 NAME = "cleartosend"
@@ -33,7 +34,7 @@ def cleartosend() -> None:
     """
 
 
-for _command in (init, serve, organisations, keys, check, scenarios, registries, rules):
+for _command in (init, serve, organisations, keys, check, scenarios, registries, rules, verify):
     cleartosend.add_command(_command)
 
 
