@@ -1,4 +1,4 @@
-"""Verify an export bundle of the ledger, alone: Python 3.9 or later and ``cryptography``, no more.
+"""Verify an export bundle of the ledger, alone: Python 3.10 or later and ``cryptography``, no more.
 
     python verify.py BUNDLE.zip [--key PUBLIC]... [--json]
 
@@ -17,7 +17,6 @@ import hashlib
 import hmac
 import itertools
 import json
-import re
 import struct
 import sys
 import tempfile
@@ -39,14 +38,34 @@ FORMAT = "cleartosend-bundle/1"
 GENUINE, DAMAGED, UNREADABLE = 0, 1, 3
 NAMED_MAX = 1000
 CHUNK = 1 << 20
-SIZE_MAX = (("tile/entries/", 256 * 65538), ("tile/", 8192), ("checkpoint", 65536), ("/heads", CHUNK))
+SIZE_MAX = (
+    ("tile/entries/", 256 * 65538),
+    ("tile/", 8192),
+    ("checkpoint", 65536),
+    ("/heads", CHUNK),
+)
 RATIO_MAX = 200
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error, ValueError)
-NAMES_OF_LEAF = (
-    "actor channel commit event_id level log occurred_at organisation prev purpose"
-    " recorded_at release statement subject subject_seq type v"
-).split()
-KEYS_OF_LEAF = [("{" * (not i) + '"' * (not i) + f'{key}":').encode() for i, key in enumerate(NAMES_OF_LEAF)]
+NAMES_OF_LEAF = [
+    "actor",
+    "channel",
+    "commit",
+    "event_id",
+    "level",
+    "log",
+    "occurred_at",
+    "organisation",
+    "prev",
+    "purpose",
+    "recorded_at",
+    "release",
+    "statement",
+    "subject",
+    "subject_seq",
+    "type",
+    "v",
+]
+KEYS_OF_LEAF = [f'{key}":'.encode() for key in ['{"actor', *NAMES_OF_LEAF[1:]]]
 RECORD = struct.Struct(">16sQ32s32sQ")
 PARTITIONS = 64
 
@@ -252,7 +271,9 @@ def open_note(
                 public.verify(signature[4:], text.encode() + b"\n")
                 signers.add(name)
     except InvalidSignature:
-        found.add("wrong_signature", f"{where['file']} does not bear the signature of {name}", **where)
+        found.add(
+            "wrong_signature", f"{where['file']} does not bear the signature of {name}", **where
+        )
         return None
     except ValueError as error:
         found.add("broken_note", f"{where['file']} is no signed note: {error}", **where)
@@ -268,7 +289,10 @@ def fold(hashes: bytes) -> bytes:
     row = [hashes[i : i + 32] for i in range(0, len(hashes), 32)]
     while len(row) > 1:
         pairs = iter(row)
-        row = [hashlib.sha256(b"\1" + left + right).digest() for left, right in zip(pairs, pairs)]
+        row = [
+            hashlib.sha256(b"\1" + left + right).digest()
+            for left, right in zip(pairs, pairs, strict=True)
+        ]
     return row[0]
 
 
@@ -297,7 +321,9 @@ class Tree:
         name = self.name(level, n)
         tile = self.bundle.read(name)
         if tile is not None and len(tile) != 32 * self.width(level, n):
-            self.bundle.found.add("changed_tile", f"{name} is cut or padded", log=self.log, file=name)
+            self.bundle.found.add(
+                "changed_tile", f"{name} is cut or padded", log=self.log, file=name
+            )
             tile = None
         if level and tile is not None:
             self.upper[level, n] = tile
@@ -306,6 +332,7 @@ class Tree:
     def load_upper(self, numbers: Iterable[int]) -> None:
         """Read every tile above these of the lowest level, and hold each against its own."""
         level = 1
+        below: set[int] = set()
         above = {n >> 8 for n in numbers}
         while self.size >> 8 * level:
             present = {n for n in above if self.width(level, n) > 0}
@@ -357,13 +384,19 @@ def read_leaf(raw: bytes) -> Leaf | None:
     """Read an entry in its canonical form. None: it has another, or a version not known here."""
     parts = raw.split(b',"')
     # Inside a string a quote has a backslash before it, so that nothing else is split here.
-    if len(parts) == 17 and all(map(bytes.startswith, parts, KEYS_OF_LEAF)):
-        if parts[11] == b'statement":null' and parts[16] == b'v":1}':
-            return Leaf(
-                _word(parts[2][8:]), parts[5][6:-1].decode(), parts[7][15:-1].decode(),
-                _word(parts[8][6:]), None, _word(parts[12][9:]), _count(parts[13][13:]),
-                parts[15][7:-1].decode(),
-            )  # fmt: skip
+    # An index or a fork states something besides, and is rare enough to be read slowly.
+    is_plain = len(parts) == 17 and parts[12] == b'statement":null' and parts[16] == b'v":1}'
+    if is_plain and all(map(bytes.startswith, parts, KEYS_OF_LEAF)):
+        return Leaf(
+            commit=_word(parts[2][8:]),
+            log=parts[5][6:-1].decode(),
+            organisation=parts[7][15:-1].decode(),
+            prev=_word(parts[8][6:]),
+            statement=None,
+            subject=_word(parts[13][9:]),
+            subject_seq=_count(parts[14][13:]),
+            type=parts[15][7:-1].decode(),
+        )
     try:
         fields = json.loads(raw)
         again = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
@@ -410,7 +443,7 @@ class Chains:
 
     def records(self) -> Iterator[tuple[bytes, int, bytes, bytes, int]]:
         """Subject, number in the chain, hash of the one before, own hash, index: in order."""
-        for kept, waiting in zip(self.files, self.waiting):
+        for kept, waiting in zip(self.files, self.waiting, strict=True):
             if kept is not None:
                 kept.seek(0)
                 waiting[:0] = kept.read()
@@ -495,7 +528,7 @@ class Disclosures:
 
     def close(self) -> None:
         """Name what did not fit: as swapped where it fits another entry, else as changed."""
-        for index, commit, salt, payload in self.odd:
+        for index, _, salt, payload in self.odd:
             said = hmac.new(salt, payload, "sha256").hexdigest()
             other = next((one[0] for one in self.odd if one[1] == said), None)
             if other is None:
@@ -611,17 +644,17 @@ class LogCheck:
     def _compare(self, n: int, entries: list[tuple[int, bytes]]) -> None:
         """Hold the entries of a tile against its hashes, and take in those that are genuine."""
         hashes = [hashlib.sha256(b"\0" + leaf).digest() for _, leaf in entries]
-        tile = self._settle(n, {index: h for (index, _), h in zip(entries, hashes)})
+        tile = self._settle(n, {index: h for (index, _), h in zip(entries, hashes, strict=True)})
         if tile is None:
             return
         genuine = [
             (index, leaf, hash_)
-            for (index, leaf), hash_ in zip(entries, hashes)
+            for (index, leaf), hash_ in zip(entries, hashes, strict=True)
             if tile[32 * (index & 255) : 32 * (index & 255) + 32] == hash_ and index >> 8 == n
         ]
         first, end = max(n << 8, self.part["from"]), min((n + 1) << 8, self.part["to"])
         is_whole = self.scope == "trail" or len(genuine) == end - first
-        is_ordered = all(one[0] < other[0] for one, other in zip(entries, entries[1:]))
+        is_ordered = all(one[0] < other[0] for one, other in itertools.pairwise(entries))
         if len(genuine) != len(entries) or not is_whole or not is_ordered:
             self._name_differences(range(first, end), entries, hashes, tile)
         for index, leaf, hash_ in genuine:
@@ -637,14 +670,18 @@ class LogCheck:
         name = self.tree.name(0, n)
         if tile is not None and self._fits(tile, parent, width):
             return tile
-        hashes = [given.get((n << 8) + i) or (tile or b"")[32 * i : 32 * i + 32] for i in range(width)]
+        hashes = [
+            given.get((n << 8) + i) or (tile or b"")[32 * i : 32 * i + 32] for i in range(width)
+        ]
         mended = b"".join(hashes)
         if len(mended) == 32 * width and mended != tile and self._fits(mended, parent, width):
             if tile is not None:
                 self._say("changed_tile", f"{name} is not that of its entries", file=name)
             self.tree.upper[0, n] = mended
             return mended
-        if tile is None or width < 256:  # The last tile, or a root that nobody knows, is told of there.
+        if (
+            tile is None or width < 256
+        ):  # The last tile, or a root that nobody knows, is told of there.
             return tile
         above = self.tree.name(1, n >> 8)
         if mended == tile and len(given) == width:
@@ -668,7 +705,9 @@ class LogCheck:
         """Say of each entry whether it was changed, left out, added, or stands elsewhere."""
         start = (entries[0][0] if entries else wanted.start) >> 8 << 8
         place = {tile[32 * i : 32 * i + 32]: start + i for i in range(len(tile) // 32)}
-        foreign = [index for (index, _), hash_ in zip(entries, hashes) if hash_ not in place]
+        foreign = [
+            index for (index, _), hash_ in zip(entries, hashes, strict=True) if hash_ not in place
+        ]
         given = set(hashes)
         missing = [i for i in wanted if tile[32 * (i - start) :][:32] not in given]
         if self.scope == "trail":  # Whose others are missing, the chain says.
@@ -684,13 +723,13 @@ class LogCheck:
         for index in foreign:
             self._say("added_entry", "an entry that is not in the tree was added", index=index)
         highest = -1
-        for (label, _), hash_ in zip(entries, hashes):
-            index = place.get(hash_)
-            if index is None:
+        for (label, _), hash_ in zip(entries, hashes, strict=True):
+            genuine = place.get(hash_, -1)
+            if genuine < 0:
                 continue
-            if index <= highest or (self.scope != "log" and index != label):
-                self._say("reordered", "the entry stands in another's place", index=index)
-            highest = max(highest, index)
+            if genuine <= highest or (self.scope != "log" and genuine != label):
+                self._say("reordered", "the entry stands in another's place", index=genuine)
+            highest = max(highest, genuine)
 
     def _take(self, index: int, raw: bytes, hash_: bytes) -> None:
         leaf = read_leaf(raw)
@@ -712,9 +751,7 @@ class LogCheck:
         """Each person's chain, and by the index of persons that nothing was cut from its end."""
         until = self.index[1]["size"] if self.index else self.size
         found = self.found.count
-        heads = self.chains.heads(
-            self.found, self.log, whole=self.scope != "range", until=until
-        )
+        heads = self.chains.heads(self.found, self.log, whole=self.scope != "range", until=until)
         if self.scope == "trail":
             self._check_heads({head.subject.hex(): head for head in heads})
         else:
@@ -732,7 +769,9 @@ class LogCheck:
         name = f"logs/{self.log}/heads.jsonl"
         proofs = {row["head"]["subject"]: row for row in map(json.loads, self.bundle.lines(name))}
         if self.index is None or self.index[0] != self.part["index"]:
-            self._say("missing_entry", "the index of persons was left out", index=self.part["index"])
+            self._say(
+                "missing_entry", "the index of persons was left out", index=self.part["index"]
+            )
             return
         said = self.index[1]
         for subject in sorted({*heads, *self.part["subjects"]} | set(proofs)):
@@ -741,10 +780,16 @@ class LogCheck:
                 self._say("unproved_end", f"no proof shows where person {subject} ends", file=name)
                 continue
             stated = row["head"]
-            leaf = Head(bytes.fromhex(subject), stated["head_seq"], bytes.fromhex(stated["head_leaf_hash"]))
+            leaf = Head(
+                bytes.fromhex(subject), stated["head_seq"], bytes.fromhex(stated["head_leaf_hash"])
+            )
             proof = [bytes.fromhex(one) for one in row["proof"]]
-            if root_by(proof, head_hash(leaf), row["position"], said["subjects"]) != bytes.fromhex(said["root"]):
-                self._say("unproved_end", f"the proof of person {subject}'s end is wrong", file=name)
+            if root_by(proof, head_hash(leaf), row["position"], said["subjects"]) != bytes.fromhex(
+                said["root"]
+            ):
+                self._say(
+                    "unproved_end", f"the proof of person {subject}'s end is wrong", file=name
+                )
             elif head != leaf:
                 last = 0 if head is None else head.seq
                 what = f"the trail of person {subject} ends with {last} of {leaf.seq} entries"
@@ -856,7 +901,11 @@ def _check_files(bundle: Bundle, files: dict[str, str]) -> None:
     found = bundle.found
     explained = {one.file for one in found.named}
     for log in {one.log for one in found.named}:
-        explained |= {f"logs/{log}/entries.txt", f"logs/{log}/heads.jsonl", f"disclosed/{log}.jsonl"}
+        explained |= {
+            f"logs/{log}/entries.txt",
+            f"logs/{log}/heads.jsonl",
+            f"disclosed/{log}.jsonl",
+        }
     for name, digest in sorted(files.items()):
         if name not in bundle.members:
             bundle.read(name)
@@ -910,13 +959,17 @@ def report_of(summary: dict[str, Any]) -> str:
         }[log["scope"]]
         lines.append(f"  {log['log']}: {log['entries']} entries, {what}, {log['origin']}")
         if log["disclosed"]:
-            lines.append(f"    {log['disclosed']} payloads disclosed, each as its leaf commits to it")
+            lines.append(
+                f"    {log['disclosed']} payloads disclosed, each as its leaf commits to it"
+            )
         if not log["end_is_proved"]:
             lines.append("    not proved: that this trail has no later entries")
     lines += [f"  signed by {key}" for key in summary["keys"]]
     if not summary["keys_are_given"] and summary["keys"]:
         lines.append("  These keys came with the bundle. Compare them with those that the operator")
-        lines.append("  has published, or give them with --key: anybody can sign with keys of theirs.")
+        lines.append(
+            "  has published, or give them with --key: anybody can sign with keys of theirs."
+        )
     return "\n".join(lines) + "\n"
 
 

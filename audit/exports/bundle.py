@@ -21,7 +21,7 @@ from audit.exports.disclosures import Discloser
 from audit.exports.parts import LogRange, Part, Trail, WholeLog, bounds_of, entries_of
 from audit.exports.readme import readme_of
 from consent.keys.key_ring import KeyRing
-from consent.ledger import checkpoints, tables
+from consent.ledger import tables
 from consent.ledger.canonical import canonical
 from consent.ledger.checkpoints import SignedCheckpoint
 from consent.ledger.columns import Count

@@ -1,4 +1,4 @@
-"""What a bundle discloses: payloads in the clear, each with the salt that its leaf commits under."""
+"""What a bundle discloses: payloads in the clear, each with the salt of its leaf's commitment."""
 
 import base64
 from collections.abc import Collection, Iterable, Iterator

@@ -59,9 +59,7 @@ def bounds_of(part: Part, size: int) -> tuple[int, int]:
     return (part.start, part.end) if isinstance(part, LogRange) else (0, size)
 
 
-def entries_of(
-    connection: Connection, organisation: str, part: Part, size: int
-) -> Iterator[Entry]:
+def entries_of(connection: Connection, organisation: str, part: Part, size: int) -> Iterator[Entry]:
     """The part's entries in order, in flat memory but for the trail of a person."""
     start, end = bounds_of(part, size)
     if isinstance(part, Trail):
@@ -72,9 +70,7 @@ def entries_of(
         yield from read_entries(connection, organisation, part.log, at, until)
 
 
-def _trail_of(
-    connection: Connection, organisation: str, part: Trail, size: int
-) -> Iterator[Entry]:
+def _trail_of(connection: Connection, organisation: str, part: Trail, size: int) -> Iterator[Entry]:
     until = size if part.index is None else part.index.size
     found = [
         entry

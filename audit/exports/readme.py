@@ -9,7 +9,7 @@ Organisation: {organisation}
 Contents:
 {contents}
 
-To verify it you need Python 3.9 or later and its package cryptography, and no network:
+To verify it you need Python 3.10 or later and its package cryptography, and no network:
 
     pip install cryptography
     python verify.py BUNDLE.zip --key KEYS

@@ -1,6 +1,7 @@
 """The same bundle and checkpoints, verified by code that is not ours."""
 
 import base64
+import json
 import os
 import shutil
 import zipfile
@@ -134,22 +135,20 @@ def test_pymerkle_accepts_the_proof_of_a_trails_end(ledger: Ledger) -> None:
     trail = ledger.trail(ledger.ann)
     assert isinstance(trail, Trail)
     assert trail.index is not None
+    one = ledger.recorder
+    stored = LogTree(one.connection, one.organisation, Log.CONSENT)
     tree = pymerkle.InmemoryTree(algorithm="sha256")
-    heads = sorted([ledger.ann, ledger.bob])
-    members = members_of(ledger.bundle(trail))
-    proof = trail.index.proofs[ledger.ann]
-    for subject in heads:
-        head = verify.Head(
-            subject,
-            400,
-            LogTree(ledger.recorder.connection, ledger.recorder.organisation, Log.CONSENT).leaf_hash(
-                798 if subject == ledger.ann else 799
-            ),
-        )
-        said = '{"head_leaf_hash":"%s","head_seq":400,"subject":"%s"}'
-        tree.append_entry((said % (head.leaf_hash.hex(), subject.hex())).encode())
+    for subject in sorted([ledger.ann, ledger.bob]):
+        last = stored.leaf_hash(798 if subject == ledger.ann else 799).hex()
+        said = f'{{"head_leaf_hash":"{last}","head_seq":400,"subject":"{subject.hex()}"}}'
+        tree.append_entry(said.encode())
     assert tree.get_root() == trail.index.root
-    assert proof.head.subject.encode() in members["logs/consent/heads.jsonl"]
+    position = sorted([ledger.ann, ledger.bob]).index(ledger.ann)
+    (row,) = members_of(ledger.bundle(trail))["logs/consent/heads.jsonl"].splitlines()
+    path = [tree.get_leaf(position + 1), *map(bytes.fromhex, json.loads(row)["proof"])]
+    rule, _ = _inclusion_path_layout(position + 1, 2)
+    proof = pymerkle.InclusionProof("sha256", True, 2, position + 1, rule, path)
+    pymerkle.verify_inclusion(path[0], trail.index.root, proof)
 
 
 CT_LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657"]
@@ -173,7 +172,8 @@ SIGNED_NOTE = """\
 If you think cryptography is the answer to your problem,
 then you don't know what your problem is.
 
-\u2014 PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=
+\u2014 PeterNeumann \
+x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=
 """
 SIGNER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def test_they_are_genuine_as_they_are(bundles: Bundles, tmp_path: Path) -> None:
         assert damage(packed(members_of(bundle)), tmp_path) == []
 
 
-PART = {
+PART: dict[str, tuple[Change, list[tuple[str, int | None]]]] = {
     "one left out at the start": (lambda r: without(r, 0), [("missing_entry", 3)]),
     "one left out in the middle": (lambda r: without(r, 4), [("missing_entry", 7)]),
     "one left out at the end": (lambda r: without(r, 7), [("missing_entry", 10)]),
@@ -139,7 +140,9 @@ PART = {
 def test_entries_of_a_range(bundles: Bundles, tmp_path: Path, how: str) -> None:
     change, named = PART[how]
     found = damage(altered(bundles.part, ENTRIES, lines(change)), tmp_path)
-    assert sorted(found, key=lambda one: (one[0], one[2] or 0)) == [(kind, "consent", index) for kind, index in named]
+    assert sorted(found, key=lambda one: (one[0], one[2] or 0)) == [
+        (kind, "consent", index) for kind, index in named
+    ]
 
 
 TRAIL: dict[str, tuple[str, Change, list[tuple[str, int | None]]]] = {
@@ -208,9 +211,9 @@ def signed_anew(bundle: bytes, secret: Ed25519PrivateKey, public: str) -> bytes:
     format_, said = text.split("\n")
     manifest = json.loads(said)
     for name in manifest["files"]:
-        manifest["files"][name] = verify.hashlib.sha256(members[name]).hexdigest()
+        manifest["files"][name] = sha256(members[name]).hexdigest()
     said = json.dumps(manifest, separators=(",", ":"), sort_keys=True)
-    note = sign_note(f"{format_}\n{said}\n", public.split("+")[0], [secret])
+    note = sign_note(f"{format_}\n{said}\n", public.split("+", maxsplit=1)[0], [secret])
     return packed({**members, "manifest": note.encode()})
 
 
@@ -301,7 +304,7 @@ def test_a_log_written_anew_with_all_its_tiles_is_not_the_one_signed(
     name = f"{LOG}tile/entries/000.p/17"
     leaves = split_bundle(members[name])
     leaves[5] = leaves[5].replace(b'"sms"', b'"mms"')
-    hashes = [verify.hashlib.sha256(b"\0" + leaf[2:]).digest() for leaf in leaves]
+    hashes = [sha256(b"\0" + leaf[2:]).digest() for leaf in leaves]
     members |= {name: b"".join(leaves), f"{LOG}tile/0/000.p/17": b"".join(hashes)}
     found = damage(packed(members), tmp_path)
     assert set(found) == {("wrong_root", "consent", None)}
@@ -313,9 +316,7 @@ def another_key(bundles: Bundles) -> tuple[Ed25519PrivateKey, str]:
 
 
 @pytest.mark.parametrize("name", ["manifest", f"{LOG}checkpoint", f"{LOG}checkpoints/8"])
-def test_a_note_signed_by_another_key_is_named(
-    bundles: Bundles, tmp_path: Path, name: str
-) -> None:
+def test_a_note_signed_by_another_key_is_named(bundles: Bundles, tmp_path: Path, name: str) -> None:
     secret, public = another_key(bundles)
 
     def sign_again(note: bytes) -> bytes:
@@ -338,7 +339,11 @@ def test_a_bundle_signed_throughout_by_another_key_needs_the_operators_to_be_tol
             members[name] = sign_note(f"{text}\n", public.split("+")[0], [secret]).encode()
     bundle = signed_anew(packed(members), secret, public)
     alone = verified(bundle, tmp_path)
-    assert (alone["verdict"], alone["keys_are_given"], alone["keys"]) == ("genuine", False, [public])
+    assert (alone["verdict"], alone["keys_are_given"], alone["keys"]) == (
+        "genuine",
+        False,
+        [public],
+    )
     assert {kind for kind, *_ in damage(bundle, tmp_path, bundles.public)} == {"other_key"}
 
 
@@ -395,7 +400,9 @@ def test_a_zip_bomb_is_named_and_not_unpacked(bundles: Bundles, tmp_path: Path, 
         zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as new,
     ):
         for info in old.infolist():
-            new.writestr(info.filename, bytes(20 << 20) if info.filename == name else old.read(info))
+            new.writestr(
+                info.filename, bytes(20 << 20) if info.filename == name else old.read(info)
+            )
     found = verified(sink.getvalue(), tmp_path)["damage"]
     assert ("bomb", name) in [(one["kind"], one.get("file")) for one in found]
 
@@ -470,7 +477,10 @@ def tiny(migrated_sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("tiny")
     with bundles_of(migrated_sqlite_file, folder, events=3) as made:
         return replace(
-            made, **{kind: stripped(getattr(made, kind), made) for kind in ("whole", "part", "trail")}
+            made,
+            whole=stripped(made.whole, made),
+            part=stripped(made.part, made),
+            trail=stripped(made.trail, made),
         )
 
 
@@ -481,9 +491,7 @@ def stripped(bundle: bytes, made: Bundles) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["whole", "part", "trail"])
-def test_no_byte_of_a_bundle_can_change_unseen(
-    tiny: Bundles, tmp_path: Path, kind: str
-) -> None:
+def test_no_byte_of_a_bundle_can_change_unseen(tiny: Bundles, tmp_path: Path, kind: str) -> None:
     """Each byte of the file is flipped in turn, in one bit: none of them is without a meaning."""
     bundle = getattr(tiny, kind)
     assert damage(bundle, tmp_path, tiny.public) == []
@@ -539,7 +547,8 @@ def test_no_input_makes_it_fail_otherwise(bundles: Bundles, tmp_path: Path) -> N
 
 
 def test_a_manifest_that_makes_no_sense_is_damage(bundles: Bundles, tmp_path: Path) -> None:
-    for nonsense in ({}, {"logs": 1}, {"logs": [{}]}, {"logs": [], "files": []}, []):
+    no_sense: list[Any] = [{}, {"logs": 1}, {"logs": [{}]}, {"logs": [], "files": []}, []]
+    for nonsense in no_sense:
         text = f"{verify.FORMAT}\n{json.dumps(nonsense)}\n"
         note = sign_note(text, bundles.public.split("+")[0], [bundles.secret]).encode()
         bundle = packed({**members_of(bundles.whole), "manifest": note})
@@ -569,5 +578,3 @@ def test_nothing_of_what_was_read_is_kept_but_what_is_needed(bundles: Bundles) -
         assert verify.read_leaf(raw.replace(b'"v":1', b'"v":2')) is None
         assert verify.read_leaf(raw.replace(b":", b": ", 1)) is None
         assert verify.read_leaf(raw.replace(b'"actor"', b'"Actor"')) is None
-
-

@@ -21,6 +21,7 @@ from consent.keys.key_ring import KeyRing
 from consent.ledger import checkpoints, subject_index
 from consent.ledger.checkpoints import Checkpoint, SignedCheckpoint
 from consent.ledger.leaf import Log
+from consent.ledger.notes import Verifier
 from consent.ledger.proofs import LogTree
 from tests.support.consents import ANN, BOB, DAY, NOW, Recorder, an_event, recorder
 
@@ -46,9 +47,7 @@ class Ledger:
         """State the index, sign it, and give the trail that it proves."""
         one = self.recorder
         index = subject_index.compute(one.connection, one.organisation, wanted=[subject])
-        receipt = subject_index.append(
-            one.connection, one.organisation, index, recorded_at=one.now
-        )
+        receipt = subject_index.append(one.connection, one.organisation, index, recorded_at=one.now)
         sign(one, Log.CONSENT, at=one.now)
         return Trail(Log.CONSENT, (subject,), index, receipt.index)
 
@@ -57,7 +56,7 @@ class Ledger:
         one = self.recorder
         tree = LogTree(one.connection, one.organisation, log)
         key = one.keys.log_key(one.organisation, log).public_key()
-        return str(checkpoints.Verifier(tree.origin, key))
+        return str(Verifier(tree.origin, key))
 
 
 @contextmanager
@@ -114,7 +113,9 @@ def verified(bundle: bytes, folder: Path, *keys: str) -> dict[str, Any]:
     path = folder / "bundle.zip"
     path.write_bytes(bundle)
     given = [verify.PublicKey.parse(key) for key in keys]
-    return json.loads(json.dumps(verify.summary_of(path, verify.verify(path, given))))
+    summary = verify.summary_of(path, verify.verify(path, given))
+    assert json.loads(json.dumps(summary)) == summary, "it is a record for programs"
+    return summary
 
 
 def damage(bundle: bytes, folder: Path, *keys: str) -> list[tuple[str, str | None, int | None]]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from audit import verify
 from audit.errors import ExportError
 from audit.exports.container import Container
-from audit.exports.parts import LogRange, Trail, WholeLog
+from audit.exports.parts import LogRange, WholeLog
 from consent.events import RecordedKind
 from consent.ledger import tables
 from consent.ledger.entries import read_entries
@@ -84,7 +84,9 @@ def test_what_is_erased_is_withheld_and_the_trail_is_genuine(
 ) -> None:
     trail = ledger.trail(ledger.ann)
     connection = ledger.recorder.connection
-    connection.execute(sa.delete(tables.subject_key).where(tables.subject_key.c.subject == ledger.ann))
+    connection.execute(
+        sa.delete(tables.subject_key).where(tables.subject_key.c.subject == ledger.ann)
+    )
     bundle = ledger.bundle(trail)
     assert b"5550123" not in b"".join(members_of(bundle).values())
     rows = [json.loads(row) for row in members_of(bundle)["disclosed/consent.jsonl"].splitlines()]
@@ -95,9 +97,7 @@ def test_what_is_erased_is_withheld_and_the_trail_is_genuine(
 def test_several_logs_stand_in_one_bundle(ledger: Ledger, tmp_path: Path) -> None:
     one = ledger.recorder
     trail = ledger.trail(ledger.ann)
-    append_many(
-        one.connection, one.organisation, Log.RULES, [an_entry()] * 1, recorded_at=one.now
-    )
+    append_many(one.connection, one.organisation, Log.RULES, [an_entry()] * 1, recorded_at=one.now)
     sign(one, Log.RULES, at=one.now)
     bundle = ledger.bundle(trail, WholeLog(Log.RULES))
     summary = verified(bundle, tmp_path, ledger.keys(), ledger.keys(Log.RULES))
