@@ -24,6 +24,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -74,7 +75,8 @@ class UnreadableError(Exception):
     """The bundle cannot be read at all, so that nothing can be said of it."""
 
 
-class Damage(NamedTuple):
+@dataclass(frozen=True)
+class Damage:
     """One thing that is wrong: a word for programs, a sentence for people, and where."""
 
     kind: str
@@ -204,6 +206,8 @@ class Bundle:
         header = self.file.read(30)
         if len(header) < 30:
             return info.header_offset
+        name_size: int
+        extra_size: int
         name_size, extra_size = struct.unpack("<HH", header[26:])
         end = info.header_offset + 30 + name_size + extra_size + info.compress_size
         if info.flag_bits & 8:
@@ -248,6 +252,9 @@ class PublicKey(NamedTuple):
         if hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4] != bytes.fromhex(id_):
             raise ValueError("its id is that of another key")
         return cls(name, bytes.fromhex(id_), raw[1:])
+
+    def __str__(self) -> str:
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(bytes([1]) + self.raw).decode()}"
 
 
 def open_note(
@@ -386,18 +393,18 @@ def read_leaf(raw: bytes) -> Leaf | None:
     # Inside a string a quote has a backslash before it, so that nothing else is split here.
     # An index or a fork states something besides, and is rare enough to be read slowly.
     is_plain = len(parts) == 17 and parts[12] == b'statement":null' and parts[16] == b'v":1}'
-    if is_plain and all(map(bytes.startswith, parts, KEYS_OF_LEAF)):
-        return Leaf(
-            commit=_word(parts[2][8:]),
-            log=parts[5][6:-1].decode(),
-            organisation=parts[7][15:-1].decode(),
-            prev=_word(parts[8][6:]),
-            statement=None,
-            subject=_word(parts[13][9:]),
-            subject_seq=_count(parts[14][13:]),
-            type=parts[15][7:-1].decode(),
-        )
     try:
+        if is_plain and all(map(bytes.startswith, parts, KEYS_OF_LEAF)):
+            return Leaf(
+                commit=_word(parts[2][8:]),
+                log=parts[5][6:-1].decode(),
+                organisation=parts[7][15:-1].decode(),
+                prev=_word(parts[8][6:]),
+                statement=None,
+                subject=_word(parts[13][9:]),
+                subject_seq=_count(parts[14][13:]),
+                type=parts[15][7:-1].decode(),
+            )
         fields = json.loads(raw)
         again = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
         if again.encode() != raw or fields["v"] != 1 or sorted(fields) != NAMES_OF_LEAF:
@@ -408,7 +415,11 @@ def read_leaf(raw: bytes) -> Leaf | None:
 
 
 def _word(raw: bytes) -> str | None:
-    return None if raw == b"null" else raw[1:-1].decode()
+    if raw == b"null":
+        return None
+    if raw[:1] != b'"' or raw[-1:] != b'"':
+        raise ValueError("neither a word nor null")
+    return raw[1:-1].decode()
 
 
 def _count(raw: bytes) -> int | None:
@@ -459,7 +470,8 @@ class Chains:
         ``whole``: the chains begin in the bundle, as they do but in a range.
         """
         for subject, rows in itertools.groupby(self.records(), key=lambda row: row[0]):
-            seq, last, head = (0, bytes(32), None) if whole else (None, None, None)
+            seq, last = (0, bytes(32)) if whole else (None, None)
+            head: Head | None = None
             for _, number, prev, hash_, index in rows:
                 if seq is not None and (number != seq + 1 or prev != last):
                     said = f"entry {seq + 1} of person {subject.hex()} is left out before this one"
@@ -484,8 +496,8 @@ class Disclosures:
         self.rows = self._rows()
         self.next = next(self.rows, None)
 
-    def _rows(self) -> Iterator[tuple[int, str, bytes, bytes | None]]:
-        """Index, salt in hexadecimal, payload; None: withheld, and the salt's place says why."""
+    def _rows(self) -> Iterator[tuple[int, bytes, bytes | None]]:
+        """Index, salt and payload; None where it is withheld."""
         for number, line in enumerate(self.bundle.lines(self.name), 1):
             try:
                 row = json.loads(line)
@@ -922,20 +934,26 @@ def summary_of(path: Path, result: Result) -> dict[str, Any]:
         "verdict": "damaged" if result.found.count else "genuine",
         "damage_count": result.found.count,
         "damage": [
-            {key: value for key, value in one._asdict().items() if value is not None}
+            {key: value for key, value in asdict(one).items() if value is not None}
             for one in result.found.named
         ],
         "organisation": result.manifest.get("organisation"),
-        "logs": [
-            {**{key: check.part[key] for key in ("log", "origin", "size", "scope", "from", "to")},
-             "entries": check.count, "disclosed": check.disclosures.count if check.disclosures else 0,
-             "end_is_proved": end_is_proved(check)}
-            for check in result.checks
-        ],
-        "keys": [f"{key.name}+{key.id.hex()}+{base64.b64encode(bytes([1]) + key.raw).decode()}"
-                 for key in result.keys],
+        "logs": [log_summary(check) for check in result.checks],
+        "keys": [str(key) for key in result.keys],
         "keys_are_given": result.are_given,
-    }  # fmt: skip
+    }
+
+
+def log_summary(check: LogCheck) -> dict[str, Any]:
+    """What the report says of one log."""
+    said = {key: check.part[key] for key in ("log", "origin", "size", "scope", "from", "to")}
+    disclosed = check.disclosures.count if check.disclosures else 0
+    return {
+        **said,
+        "entries": check.count,
+        "disclosed": disclosed,
+        "end_is_proved": end_is_proved(check),
+    }
 
 
 def end_is_proved(check: LogCheck) -> bool:
