@@ -207,7 +207,7 @@ class Writer:
             await asyncio.to_thread(self._thread.join)
 
     def refuse(self, why: str) -> None:
-        """Take no more work as long as this process lives: what would be written to is not sound."""
+        """Take no more work in this process: what would be written to is not sound."""
         self._read_only = why
 
     def after_turns(self, tell: Callable[[], None]) -> None:

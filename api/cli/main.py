@@ -10,6 +10,7 @@ import click
 from api.cli.check import check
 from api.cli.init import init
 from api.cli.keys import keys
+from api.cli.ledger import ledger
 from api.cli.organisations import organisations
 from api.cli.output import Exit, say_error
 from api.cli.registries import registries
@@ -34,7 +35,9 @@ def cleartosend() -> None:
     """
 
 
-for _command in (init, serve, organisations, keys, check, scenarios, registries, rules, verify):
+for _command in (
+    init, serve, organisations, keys, check, scenarios, registries, rules, ledger, verify,
+):  # fmt: skip
     cleartosend.add_command(_command)
 
 

@@ -23,7 +23,7 @@ class AccessKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A person's record was read by ``actor``, the id of a key; None: nobody on record was found."""
+    """A person's record was read by ``actor``, the id of a key. None: nobody was on record."""
 
     organisation: str
     actor: str

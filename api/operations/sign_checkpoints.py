@@ -95,6 +95,8 @@ class CheckpointSigner:
             last = self._last.get((head.organisation, head.log))
             if last is None and head.size:
                 last = self._recall(connection, head, found, now)
+                if last is not None:
+                    self._last[head.organisation, head.log] = last
             if last is not None and last.origin == head.origin and head.size < last.size:
                 raise DamagedLogError(
                     f"log {head.log} of {head.organisation} has {head.size} entries, and"

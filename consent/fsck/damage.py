@@ -28,13 +28,17 @@ class Kind(StrEnum):
     PAYLOAD = "payload"
     STANDING = "standing"
     SUPPRESSION = "suppression"
+    VAULT = "vault"
 
 
 class Damage(msgspec.Struct, frozen=True):
-    """One thing that is not as it was written. ``index``: of the entry, where there is one."""
+    """One thing that is not as it was written. ``index``: of the entry, where there is one.
 
-    organisation: str
-    log: Log
+    Without organisation and log it is the ledger as a whole.
+    """
+
+    organisation: str | None
+    log: Log | None
     index: int | None
     kind: Kind
     detail: str

@@ -117,10 +117,9 @@ class Suppressions:
 
     def _look_for(self, expected: Sequence[_Expected]) -> Iterator[Damage]:
         tokens = [token for one in expected for token in one.tokens]
-        rows = self._connection.execute(
-            _ROWS, {"organisation": self._organisation, "tokens": tokens}
-        )
-        found = {(row.token, row.kind, row.idx): _said(row._mapping) for row in rows}
+        wanted = {"organisation": self._organisation, "tokens": tokens}
+        rows = self._connection.execute(_ROWS, wanted).all()
+        found = {(row.token, row.kind, row.idx): _said(row._asdict()) for row in rows}
         for one in expected:
             kind, index = one.row["kind"], one.row["idx"]
             # A token is not renewed with its key: older rows stand under the key of their time.

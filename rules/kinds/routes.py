@@ -131,7 +131,7 @@ class GrantRoute:
         return worst
 
     def _weigh(self, grant: Event, record: Record, facts: Facts, at: datetime) -> Answer:
-        until = self._until(grant, record, facts)
+        until = self.until(grant, record, facts)
         if until is not None and until <= at:
             return Answer(problem=ReasonCode.CONSENT_EXPIRED, event=grant)
         if (grant.level or Level.IMPLIED) < self.level or not self.qualities <= grant.qualities:
@@ -143,7 +143,8 @@ class GrantRoute:
             return Answer(register=against, event=grant)
         return Answer(ground=Ground(grant, until))
 
-    def _until(self, grant: Event, record: Record, facts: Facts) -> datetime | None:
+    def until(self, grant: Event, record: Record, facts: Facts) -> datetime | None:
+        """Give the instant from which the grant serves no more, or None."""
         ends = [] if grant.expires_at is None else [grant.expires_at]
         if self.lapse and not (self.lapse.unless_dated and grant.expires_at is not None):
             zones = facts.recipient.time_zones
@@ -190,7 +191,7 @@ class RelationRoute:
         for relation in reversed(record.standing):
             if not self._fits(relation, scope, facts):
                 continue
-            until = self._until(relation, record, scope, facts)
+            until = self.until(relation, record, scope, facts)
             if until is not None and until <= at:
                 if best is NOTHING and self.expires:
                     best = Answer(problem=ReasonCode.CONSENT_EXPIRED, event=relation)
@@ -210,9 +211,8 @@ class RelationRoute:
             and (self.since is None or min(local_dates(relation.at, zones)) >= self.since)
         )
 
-    def _until(
-        self, relation: Event, record: Record, scope: Scope, facts: Facts
-    ) -> datetime | None:
+    def until(self, relation: Event, record: Record, scope: Scope, facts: Facts) -> datetime | None:
+        """Give the instant from which the relation serves no more, or None."""
         zones = facts.recipient.time_zones
         if self.running:
             return relation.ends_at

@@ -29,9 +29,7 @@ def test_a_bundle_is_verified_without_a_service(ledger: Ledger, tmp_path: Path) 
     assert command("verify", path, "--json", on_terminal=True).record["verdict"] == "genuine"
 
 
-def test_damage_is_exit_code_1_and_what_cannot_be_read_is_3(
-    ledger: Ledger, tmp_path: Path
-) -> None:
+def test_damage_is_exit_code_1_and_what_cannot_be_read_is_3(ledger: Ledger, tmp_path: Path) -> None:
     path = tmp_path / "bundle.zip"
     bundle = ledger.bundle(LogRange(Log.CONSENT, 3, 11))
     path.write_bytes(
