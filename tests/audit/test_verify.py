@@ -3,12 +3,8 @@
 import base64
 import io
 import json
-import random
-import shutil
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,65 +13,21 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit import verify
-from audit.exports.parts import LogRange, WholeLog
-from consent.ledger.leaf import Log
 from consent.ledger.notes import Verifier, sign_note
-from tests.support import databases
 from tests.support.bundles import (
-    a_ledger,
+    Bundles,
     altered,
     damage,
     members_of,
     packed,
+    signed_anew,
     verified,
 )
-from tests.support.consents import a_key_ring
 
 LOG = "logs/consent/"
 ENTRIES = f"{LOG}entries.txt"
 DISCLOSED = "disclosed/consent.jsonl"
 Change = Callable[[list[bytes]], list[bytes]]
-
-
-@dataclass(frozen=True)
-class Bundles:
-    """Genuine ones of the same ledger, and what their keys are."""
-
-    whole: bytes
-    part: bytes
-    trail: bytes
-    large: bytes
-    public: str
-    secret: Ed25519PrivateKey
-
-
-@contextmanager
-def bundles_of(migrated: Path, folder: Path, *, events: int) -> Iterator[Bundles]:
-    """Bundles of a ledger on SQLite: what verifies them knows of no database."""
-    shutil.copyfile(migrated, folder / "ledger.sqlite")
-    engine = databases.open_engine(f"sqlite:///{folder / 'ledger.sqlite'}")
-    keys = a_key_ring(folder / "keys")
-    with a_ledger(engine, keys, events=300) as ledger:
-        large = ledger.bundle(WholeLog(Log.CONSENT))
-    with a_ledger(engine, keys, events=events) as ledger:
-        trail = ledger.trail(ledger.ann)
-        one = ledger.recorder
-        yield Bundles(
-            whole=ledger.bundle(WholeLog(Log.CONSENT)),
-            part=ledger.bundle(LogRange(Log.CONSENT, 3, min(11, 2 * events))),
-            trail=ledger.bundle(trail),
-            large=large,
-            public=ledger.keys(),
-            secret=one.keys.log_key(one.organisation, Log.CONSENT),
-        )
-    engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def bundles(migrated_sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundles:
-    """Of eight entries of each of two persons, and of three hundred."""
-    with bundles_of(migrated_sqlite_file, tmp_path_factory.mktemp("some"), events=8) as made:
-        return made
 
 
 def lines(change: Change) -> Callable[[bytes], bytes]:
@@ -202,19 +154,6 @@ def test_an_entry_left_out_of_a_trail_with_all_that_belongs_to_it(
     again = signed_anew(bundle, bundles.secret, bundles.public)
     assert damage(again, tmp_path, bundles.public) == [(kind, "consent", index)]
     assert str(place + 1) in verified(again, tmp_path)["damage"][0]["detail"]
-
-
-def signed_anew(bundle: bytes, secret: Ed25519PrivateKey, public: str) -> bytes:
-    """Sign the manifest again, for the files as they now are."""
-    members = members_of(bundle)
-    text = members["manifest"].decode().split("\n\n")[0]
-    format_, said = text.split("\n")
-    manifest = json.loads(said)
-    for name in manifest["files"]:
-        manifest["files"][name] = sha256(members[name]).hexdigest()
-    said = json.dumps(manifest, separators=(",", ":"), sort_keys=True)
-    note = sign_note(f"{format_}\n{said}\n", public.split("+", maxsplit=1)[0], [secret])
-    return packed({**members, "manifest": note.encode()})
 
 
 def test_a_swapped_disclosure_is_told_from_a_changed_one(bundles: Bundles, tmp_path: Path) -> None:
@@ -461,89 +400,6 @@ def test_the_answer_is_an_exit_code_and_a_report(
     report = verify.report_of(summary)
     assert report.startswith("DAMAGED  bundle.zip\n  missing_entry: consent 7: ")
     assert "Compare them" in report
-
-
-def flips(bundle: bytes, seed: int) -> Iterator[tuple[int, bytes]]:
-    chance = random.Random(seed)
-    for place in range(len(bundle)):
-        flipped = bytearray(bundle)
-        flipped[place] ^= 1 << chance.randrange(8)
-        yield place, bytes(flipped)
-
-
-@pytest.fixture(scope="module")
-def tiny(migrated_sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundles:
-    """Bundles of six entries, without the files that only the manifest knows: fewer to flip."""
-    folder = tmp_path_factory.mktemp("tiny")
-    with bundles_of(migrated_sqlite_file, folder, events=3) as made:
-        return replace(
-            made,
-            whole=stripped(made.whole, made),
-            part=stripped(made.part, made),
-            trail=stripped(made.trail, made),
-        )
-
-
-def stripped(bundle: bytes, made: Bundles) -> bytes:
-    members = members_of(bundle) | {"README.txt": b"", "verify.py": b""}
-    return signed_anew(packed(members), made.secret, made.public)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["whole", "part", "trail"])
-def test_no_byte_of_a_bundle_can_change_unseen(tiny: Bundles, tmp_path: Path, kind: str) -> None:
-    """Each byte of the file is flipped in turn, in one bit: none of them is without a meaning."""
-    bundle = getattr(tiny, kind)
-    assert damage(bundle, tmp_path, tiny.public) == []
-    key = verify.PublicKey.parse(tiny.public)
-    path = tmp_path / "bundle.zip"
-    for place, flipped in flips(bundle, seed=len(bundle)):
-        path.write_bytes(flipped)
-        try:
-            count = verify.verify(path, [key]).found.count
-        except verify.UnreadableError:
-            continue
-        assert count, f"the byte at {place} changed unseen"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["whole", "part", "trail"])
-def test_what_means_something_is_named_without_the_digest_of_the_file(
-    tiny: Bundles, tmp_path: Path, kind: str
-) -> None:
-    """Each byte of each file flipped by somebody who writes a zip file of their own."""
-    members = members_of(getattr(tiny, kind))
-    key = verify.PublicKey.parse(tiny.public)
-    path = tmp_path / "bundle.zip"
-    for name, content in members.items():
-        for place, flipped in flips(content, seed=len(name)):
-            path.write_bytes(packed({**members, name: flipped}))
-            found = verify.verify(path, [key]).found
-            assert found.count, f"{name}: the byte at {place} changed unseen"
-            assert all(one.kind != "altered" for one in found.named), (name, place)
-
-
-def test_no_input_makes_it_fail_otherwise(bundles: Bundles, tmp_path: Path) -> None:
-    """Bytes cut out, doubled, exchanged and put in at random places: never an exception."""
-    chance = random.Random(11)
-    path = tmp_path / "bundle.zip"
-    for _ in range(300):
-        raw = bytearray(getattr(bundles, chance.choice(["whole", "part", "trail"])))
-        for _ in range(chance.randrange(1, 4)):
-            start = chance.randrange(len(raw))
-            end = min(start + chance.randrange(1, 200), len(raw))
-            match chance.randrange(3):
-                case 0:
-                    del raw[start:end]
-                case 1:
-                    raw[start:start] = raw[chance.randrange(len(raw)) :][: end - start]
-                case 2:
-                    raw[start:end] = chance.randbytes(end - start)
-        path.write_bytes(raw)
-        try:
-            assert verify.verify(path, []).found.count
-        except verify.UnreadableError:
-            continue
 
 
 def test_a_manifest_that_makes_no_sense_is_damage(bundles: Bundles, tmp_path: Path) -> None:

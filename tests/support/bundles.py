@@ -1,29 +1,33 @@
-"""Builders for bundles: a ledger of two persons, signed on three days, and what is cut from it."""
+"""Builders for bundles: a ledger of two persons signed on three days, and what is cut from it."""
 
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit import verify
 from audit.exports.bundle import write_bundle
 from audit.exports.container import Container
-from audit.exports.parts import Part, Trail
+from audit.exports.parts import LogRange, Part, Trail, WholeLog
 from consent.events import RecordedKind
 from consent.keys.key_ring import KeyRing
 from consent.ledger import checkpoints, subject_index
 from consent.ledger.checkpoints import Checkpoint, SignedCheckpoint
 from consent.ledger.leaf import Log
-from consent.ledger.notes import Verifier
+from consent.ledger.notes import Verifier, sign_note
 from consent.ledger.proofs import LogTree
-from tests.support.consents import ANN, BOB, DAY, NOW, Recorder, an_event, recorder
+from tests.support import databases
+from tests.support.consents import ANN, BOB, DAY, NOW, Recorder, a_key_ring, an_event, recorder
 
 Members = dict[str, bytes]
 
@@ -122,3 +126,50 @@ def damage(bundle: bytes, folder: Path, *keys: str) -> list[tuple[str, str | Non
     """Each damage that is named: its kind, log and index."""
     summary = verified(bundle, folder, *keys)
     return [(one["kind"], one.get("log"), one.get("index")) for one in summary["damage"]]
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """Genuine ones of the same ledger, and what their keys are."""
+
+    whole: bytes
+    part: bytes
+    trail: bytes
+    large: bytes
+    public: str
+    secret: Ed25519PrivateKey
+
+
+@contextmanager
+def bundles_of(migrated: Path, folder: Path, *, events: int) -> Iterator[Bundles]:
+    """Bundles of a ledger on SQLite: what verifies them knows of no database."""
+    shutil.copyfile(migrated, folder / "ledger.sqlite")
+    engine = databases.open_engine(f"sqlite:///{folder / 'ledger.sqlite'}")
+    keys = a_key_ring(folder / "keys")
+    with a_ledger(engine, keys, events=300) as ledger:
+        large = ledger.bundle(WholeLog(Log.CONSENT))
+    with a_ledger(engine, keys, events=events) as ledger:
+        trail = ledger.trail(ledger.ann)
+        one = ledger.recorder
+        yield Bundles(
+            whole=ledger.bundle(WholeLog(Log.CONSENT)),
+            part=ledger.bundle(LogRange(Log.CONSENT, 3, min(11, 2 * events))),
+            trail=ledger.bundle(trail),
+            large=large,
+            public=ledger.keys(),
+            secret=one.keys.log_key(one.organisation, Log.CONSENT),
+        )
+    engine.dispose()
+
+
+def signed_anew(bundle: bytes, secret: Ed25519PrivateKey, public: str) -> bytes:
+    """Sign the manifest again, for the files as they now are."""
+    members = members_of(bundle)
+    text = members["manifest"].decode().split("\n\n")[0]
+    format_, said = text.split("\n")
+    manifest = json.loads(said)
+    for name in manifest["files"]:
+        manifest["files"][name] = sha256(members[name]).hexdigest()
+    said = json.dumps(manifest, separators=(",", ":"), sort_keys=True)
+    note = sign_note(f"{format_}\n{said}\n", public.split("+", maxsplit=1)[0], [secret])
+    return packed({**members, "manifest": note.encode()})
