@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -67,10 +68,13 @@ def _measure(bundle: Path, count: int) -> dict[str, object]:
     hashed = _floor(bundle)
     floor = time.perf_counter() - started
     assert hashed == count + 1, "the floor has read every entry"
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     command = [sys.executable, "-c", _PROGRAM, verify.__file__, str(bundle)]
     done = subprocess.run(command, capture_output=True, check=True, text=True)
     seconds = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
     summary, peak = done.stdout.splitlines()
     (log,) = json.loads(summary)["logs"]
     assert log["entries"] == count + 1, "every entry was verified"
@@ -78,6 +82,7 @@ def _measure(bundle: Path, count: int) -> dict[str, object]:
         "entries": count,
         "bundle_mib": round(bundle.stat().st_size / 2**20, 1),
         "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu, 2),
         "limit_seconds": LIMIT_SECONDS,
         "entries_per_second": round(count / seconds),
         "floor_seconds": round(floor, 2),
