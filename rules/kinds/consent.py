@@ -31,9 +31,10 @@ from rules.vocabulary import RELATIONS, EventKind, Level, Purpose, ReasonCode, V
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOutReach:
-    """How far an opt-out reaches.
+    """How far an opt-out reaches, and how long an erasure stands.
 
     ``ended_contract_stops``: the end of a contract is an opt-out.
+    ``erased_until_granted``: after an erasure only a grant begins anew, a relation does not.
     ``unscoped_stops``: whether one that names no purpose stops this rule's messages; None
     leaves it to the purpose. ``scoped_stops_all_from``: an opt-out of that local date or
     later that names another purpose stops these messages too. ``unstoppable``: neither an
@@ -44,6 +45,7 @@ class OptOutReach:
     scoped_stops_all_from: date | None = None
     unstoppable: bool = False
     ended_contract_stops: bool = False
+    erased_until_granted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,7 @@ class Consent(Terms):
         erased = last_erasure(facts.history.until(at))
         if record.ended_at is not None:
             yield _denied(ReasonCode.CONSENT_REVOKED, (("at", record.ended_at.isoformat()),))
-        elif erased is not None and not self.reach.unstoppable and not _begun_anew(record):
+        elif erased is not None and self._is_erased(record, facts, at):
             yield _denied(ReasonCode.ERASED, (("at", erased.at.isoformat()),))
 
     def _unspoken(self, record: Record, scope: Scope, answers: list[Answer]) -> Found:
@@ -172,9 +174,13 @@ class Consent(Terms):
         )
 
     def _is_erased(self, record: Record, facts: Facts, at: datetime) -> bool:
+        """Tell whether an erasure stands, with nothing since that begins anew."""
         if self.reach.unstoppable or last_erasure(facts.history.until(at)) is None:
             return False
-        return not _begun_anew(record)
+        begins = {EventKind.GRANT}
+        if not self.reach.erased_until_granted:
+            begins |= RELATIONS
+        return not any(event.event in begins for event in record.events)
 
     def _confirms_opt_out(self, facts: Facts, at: datetime) -> bool:
         """Tell whether this is the one message that may confirm an opt-out just made."""
@@ -209,12 +215,6 @@ def _ends_of_contracts(events: tuple[Event, ...], brand: str, at: datetime) -> l
 
 def _falls_short(answer: Answer, route: Route) -> bool:
     return answer.problem is not None and isinstance(route, GrantRoute)
-
-
-def _begun_anew(record: Record) -> bool:
-    """Tell whether a grant or a relation has come since the erasure."""
-    begins = RELATIONS | {EventKind.GRANT}
-    return any(event.event in begins for event in record.events)
 
 
 def _held_elsewhere(grant: Event, record: Record, scope: Scope) -> bool:
