@@ -146,12 +146,13 @@ class RouteShape(Shape, frozen=True, kw_only=True):
 
 
 class OptOutShape(Shape, frozen=True, kw_only=True):
-    """How far an opt-out reaches beyond what it names."""
+    """How far an opt-out reaches beyond what it names, and how long an erasure stands."""
 
     unscoped: Literal["stops", "leaves"] | None = None
     scoped_stops_all_from: date | None = None
     unstoppable: bool = False
     ended_contract_stops: bool = False
+    erased_until_granted: bool = False
 
 
 class HolidaysShape(Shape, frozen=True, kw_only=True):

@@ -65,6 +65,7 @@ def _consent(value: shapes.ConsentValue) -> Terms:
             scoped_stops_all_from=opt_out.scoped_stops_all_from,
             unstoppable=opt_out.unstoppable,
             ended_contract_stops=opt_out.ended_contract_stops,
+            erased_until_granted=opt_out.erased_until_granted,
         ),
         treated_as=value.treated_as,
         confirmation=_optional_period(value.confirmation_within),

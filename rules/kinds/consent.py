@@ -31,9 +31,10 @@ from rules.vocabulary import RELATIONS, EventKind, Level, Purpose, ReasonCode, V
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOutReach:
-    """How far an opt-out reaches.
+    """How far an opt-out reaches, and how long an erasure stands.
 
     ``ended_contract_stops``: the end of a contract is an opt-out.
+    ``erased_until_granted``: after an erasure only a grant begins anew, a relation does not.
     ``unscoped_stops``: whether one that names no purpose stops this rule's messages; None
     leaves it to the purpose. ``scoped_stops_all_from``: an opt-out of that local date or
     later that names another purpose stops these messages too. ``unstoppable``: neither an
@@ -44,6 +45,7 @@ class OptOutReach:
     scoped_stops_all_from: date | None = None
     unstoppable: bool = False
     ended_contract_stops: bool = False
+    erased_until_granted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,7 @@ class Consent(Terms):
         return any(
             event.at > ended_at
             and (event.level or Level.IMPLIED) >= needed
-            and _is_given(event, events, scope, at)
+            and is_given(event, events, scope, at)
             for event in events
         )
 
@@ -173,9 +175,11 @@ class Consent(Terms):
         )
 
     def _is_erased(self, record: Record, facts: Facts, at: datetime) -> bool:
+        """Tell whether an erasure stands, with nothing since that begins anew."""
         if self.reach.unstoppable or last_erasure(facts.history.until(at)) is None:
             return False
-        return not _begun_anew(record.events, self._scope(facts), at)
+        by_relation = not self.reach.erased_until_granted
+        return not _begun_anew(record.events, self._scope(facts), at, by_relation=by_relation)
 
     def _confirms_opt_out(self, facts: Facts, at: datetime) -> bool:
         """Tell whether this is the one message that may confirm an opt-out just made."""
@@ -212,16 +216,18 @@ def _falls_short(answer: Answer, route: Route) -> bool:
     return answer.problem is not None and isinstance(route, GrantRoute)
 
 
-def _begun_anew(events: tuple[Event, ...], scope: Scope, at: datetime) -> bool:
-    """Tell whether a grant in scope or a relation with the brand has come since the erasure."""
+def _begun_anew(
+    events: tuple[Event, ...], scope: Scope, at: datetime, *, by_relation: bool
+) -> bool:
+    """Tell whether a grant in scope, or a relation with the brand, has come since the erasure."""
     return any(
-        (event.event in RELATIONS and event.names(scope.brand))
-        or _is_given(event, events, scope, at)
+        (by_relation and event.event in RELATIONS and event.names(scope.brand))
+        or is_given(event, events, scope, at)
         for event in events
     )
 
 
-def _is_given(grant: Event, events: tuple[Event, ...], scope: Scope, at: datetime) -> bool:
+def is_given(grant: Event, events: tuple[Event, ...], scope: Scope, at: datetime) -> bool:
     """Tell whether this is a grant in scope that was confirmed, if asked, and has not expired."""
     return (
         grant.event is EventKind.GRANT

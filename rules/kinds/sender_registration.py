@@ -9,6 +9,8 @@ from rules.rule import Case, Found, Owed, Terms
 from rules.text import PHONE_DIGITS
 from rules.vocabulary import NumberType, ObligationCode, ReasonCode, SenderForm, Verdict
 
+LONGEST_COUNTRY_CODE = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderRegistration(Terms):
@@ -138,17 +140,15 @@ def registrations_of(scheme: str, facts: Facts, at: datetime) -> tuple[Registrat
 
 
 def same_sender_id(registered: str, sender_id: SenderId) -> bool:
-    """Tell whether a registered id is the sender id: numbers by digits, names without case.
+    """Tell whether a registered id is the sender id: numbers by digits, names without case."""
+    if sender_id.digits and not any(c.isalpha() for c in registered):
+        return _same_number("".join(c for c in registered if c.isdigit()), sender_id.digits)
+    return registered.casefold() == sender_id.text.casefold()
 
-    A number may be registered as it is dialled at home; what is too short for one is compared
-    whole, and what holds a letter is no number.
-    """
-    if not sender_id.digits:
-        return registered.casefold() == sender_id.text.casefold()
-    if any(c.isalpha() for c in registered):
-        return False
-    digits = "".join(c for c in registered if c.isdigit())
-    at_home = digits.lstrip("0")
-    return digits == sender_id.digits or (
-        len(at_home) >= PHONE_DIGITS and sender_id.digits.endswith(at_home)
-    )
+
+def _same_number(one: str, other: str) -> bool:
+    """Tell whether two numbers are the same, written nationally or with a country code."""
+    short, long = sorted((one.lstrip("0"), other.lstrip("0")), key=len)
+    if len(short) < PHONE_DIGITS or len(long) - len(short) > LONGEST_COUNTRY_CODE:
+        return short == long != ""
+    return long.endswith(short)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from rules.facts import Facts, Registration
 from rules.kinds.sender_registration import registrations_of
 from rules.rule import Case, Found, Owed, Terms
-from rules.text import PHONE_DIGITS, host_of, is_link
+from rules.text import PHONE_DIGITS, host_of, is_link, links
 from rules.vocabulary import ObligationCode, Purpose, ReasonCode, Verdict
 
 _TAG = re.compile(r"\{#([a-z]+)#\}")
@@ -33,9 +33,9 @@ class TemplateMatch(Terms):
     """The message names a template that a registration of ``scheme`` holds, and follows it.
 
     Fixed text is equal character by character. A variable stands for 1 to ``longest``
-    characters without a line break, of the kind that its tag names; a link or a call-back
-    number in one is covered by a registration of ``links_scheme``. ``purposes``: those that a
-    template registered for another purpose covers as well.
+    characters without a line break, of the kind that its tag names; a link in one, whatever
+    its tag, or a call-back number is covered by a registration of ``links_scheme``.
+    ``covers``: the purposes that a template registered for another purpose covers as well.
     """
 
     scheme: str
@@ -152,7 +152,9 @@ def _fits(tag: str, value: str, covered: frozenset[str]) -> bool:
         digits = "".join(c for c in value if c.isdigit())
         return bool(digits) and _same_digits(digits, covered)
     kind = _TYPES.get(tag)
-    return kind is not None and kind.fullmatch(value) is not None
+    if kind is None or kind.fullmatch(value) is None:
+        return False
+    return all(host_of(link) in covered for link in links(value))
 
 
 def _covered_id(written: str) -> str:
