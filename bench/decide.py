@@ -10,7 +10,6 @@ with every reason and its provision, obligations, and when the message may go.
 import gc
 import json
 import random
-import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -37,7 +36,7 @@ from rules.plan import compile_plan
 from rules.vocabulary import Channel, EventKind, Level, NumberType, Purpose, SenderForm, Verdict
 
 PEOPLE = 1000
-ROUNDS = 15
+ROUNDS = 30
 SEND_AT = datetime(2026, 11, 20, 16, 30, tzinfo=UTC)
 
 STATES = {
@@ -95,7 +94,7 @@ def main() -> None:
     contenders["ours, one at a time"] = lambda: [plan.decide_many((one,)) for one in people]
     contenders["ours, batch of 1,000"] = lambda: plan.decide_many(people)
     micros = _measure(contenders)
-    print(f"\nmicroseconds a decision, median of {ROUNDS} rounds taken in turn:")
+    print(f"\nmicroseconds a decision, the quickest of {ROUNDS} rounds taken in turn:")
     for name, took in micros.items():
         print(f"  {name:<44} {took:8.2f}   {1e6 / took:12,.0f} a second")
     _print_ratios(micros)
@@ -288,7 +287,7 @@ def _zen_graph() -> dict[str, object]:
 
 
 def _measure(contenders: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Give each one's median time a decision; they take turns, so that all meet the same noise."""
+    """Give each one's quickest round; they take turns, so that each meets a quiet moment."""
     took: dict[str, list[float]] = {name: [] for name in contenders}
     for ask in contenders.values():
         ask()
@@ -299,7 +298,7 @@ def _measure(contenders: dict[str, Callable[[], object]]) -> dict[str, float]:
             began = perf_counter()
             ask()
             took[name].append((perf_counter() - began) / PEOPLE * 1e6)
-    return {name: statistics.median(times) for name, times in took.items()}
+    return {name: min(times) for name, times in took.items()}
 
 
 def _describe(

@@ -36,7 +36,8 @@ def run(connection: Connection, text: str, values: Sequence[Any], *, many: bool 
 
     Each ``?`` in it stands for a value, whichever the database.
     """
-    assert connection.in_transaction(), "nothing here begins one"
+    if not connection.in_transaction():
+        connection.begin()  # As SQLAlchemy does it by itself with the first statement.
     if connection.dialect.name != "sqlite":
         text = text.replace("?", "%s")
     if connection.dispatch.before_cursor_execute:

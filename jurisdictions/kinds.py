@@ -65,6 +65,7 @@ def _consent(value: shapes.ConsentValue) -> Terms:
             scoped_stops_all_from=opt_out.scoped_stops_all_from,
             unstoppable=opt_out.unstoppable,
             ended_contract_stops=opt_out.ended_contract_stops,
+            erased_until_granted=opt_out.erased_until_granted,
         ),
         treated_as=value.treated_as,
         confirmation=_optional_period(value.confirmation_within),
@@ -341,6 +342,7 @@ def _register(written: shapes.RegistryShape) -> RegisterTest:
         age=_age(written),
         approvals=written.approvals,
         consent_after_entry=written.consent_after_entry,
+        needed=written.needed,
     )
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from jurisdictions.binding import countries_of
 from jurisdictions.loader import DATA, Regulation, load_regulations
 from rules.decision import Decision, Provision
-from rules.plan import Plan, compile_plan
 from rules.facts import Facts
 from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
+from rules.plan import Plan, compile_plan
 from rules.rule import ANYWHERE, SINCE_EVER, Binds, Rule, Value
 from rules.vocabulary import Certainty, Channel, Force, Purpose
 

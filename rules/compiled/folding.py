@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from rules.compiled.answers import denied
 from rules.compiled.consent import ConsentCheck
-from rules.compiled.lane import Lane, lane_of
+from rules.compiled.lane import Lane, Ordinary, lane_of
 from rules.compiled.routes import LiftCheck, RegisterCheck
 from rules.decision import Decision, Finding, Obligation
 from rules.engine import findings_of, first_permitted, obligations_of, strictest
@@ -206,12 +206,16 @@ class Folding:
         if outcome.findings and not_before is None:
             return None
         return lane_of(
-            consent,
-            (outcome.plain_findings, not_before),
-            (outcome.obligations, outcome.until),
-            tuple(self.reassigned),
-            oldest_minor=self.oldest_minor,
-            sent_count_max=self.cap_limit - 1 if self.capped else UNCAPPED,
+            Ordinary(
+                consent=consent,
+                findings=outcome.plain_findings,
+                not_before=not_before,
+                obligations=outcome.obligations,
+                closes_at=outcome.until,
+                reassigned=tuple(self.reassigned),
+                oldest_minor=self.oldest_minor,
+                sent_count_max=self.cap_limit - 1 if self.capped else UNCAPPED,
+            )
         )
 
     def _settle(self, lifted: int, at: datetime) -> Outcome:

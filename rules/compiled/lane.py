@@ -1,13 +1,14 @@
 """The short way for most people, where one plain grant is all that the law asks for."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from rules.compiled.answers import allowed, deferred, denied
 from rules.compiled.consent import ConsentCheck
 from rules.decision import Decision, Finding, Obligation
 from rules.facts import Facts
-from rules.history import Event
+from rules.history import Event, folded_brand
 from rules.vocabulary import EventKind, Level
 
 _GRANT, _SENT, _IMPLIED = EventKind.GRANT, EventKind.SENT, Level.IMPLIED
@@ -20,27 +21,33 @@ Lane = Callable[[Facts, datetime], Decision | None]
 """Decides on whoever has nothing out of the ordinary on record; None: go the longer way."""
 
 
-def lane_of(  # noqa: C901
-    consent: ConsentCheck,
-    waiting: tuple[tuple[Finding, ...], datetime | None],
-    owed: tuple[tuple[Obligation, ...], datetime | None],
-    reassigned: tuple[tuple[str, bool], ...],
-    *,
-    oldest_minor: int,
-    sent_count_max: int,
-) -> Lane:
-    """Make the short way for one message and place.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordinary:
+    """What the short way has to know of one message and place.
 
     To be opened only where one consent rule asks for a grant of a level, no grant without
-    qualities spares anybody anything, and what else stands against the message only makes it
-    wait. ``waiting`` is that and ``not_before``; ``owed`` the obligations and when all ends.
+    qualities spares anybody anything, and what else stands against the message, ``findings``,
+    only makes it wait until ``not_before``. ``closes_at``: when something would change.
+    ``reassigned``: registers that must not list the number, and whether a copy is required.
     """
-    brand, folded = consent.scope.brand, consent.scope.folded
-    channels, purposes = consent.scope.channels, consent.scope.purposes
-    level, ended_at = consent.needed, consent.ended_at
-    findings, not_before = waiting
-    obligations, closes_at = owed
-    refuse = _refusals(consent, waits=bool(findings))
+
+    consent: ConsentCheck
+    findings: tuple[Finding, ...]
+    not_before: datetime | None
+    obligations: tuple[Obligation, ...]
+    closes_at: datetime | None
+    reassigned: tuple[tuple[str, bool], ...]
+    oldest_minor: int
+    sent_count_max: int
+
+
+def lane_of(ordinary: Ordinary) -> Lane:  # noqa: C901
+    """Make the short way. Whoever is out of the ordinary gets None."""
+    scope, level = ordinary.consent.scope, ordinary.consent.needed
+    brand, folded, channels, purposes = scope.brand, scope.folded, scope.channels, scope.purposes
+    reassigned, oldest_minor = ordinary.reassigned, ordinary.oldest_minor
+    sent_count_max, ended_at = ordinary.sent_count_max, ordinary.consent.ended_at
+    permit, refuse = _permissions(ordinary), _refusals(ordinary)
 
     # A closure reads these names faster than an object its attributes, and calls cost most of
     # all: this is the one function of the project that is written for the machine.
@@ -55,16 +62,13 @@ def lane_of(  # noqa: C901
                 if event.qualities:
                     return None
                 grants = (*grants, event)
+                named = event.brand
                 if (
                     (event.level or _IMPLIED) >= level
                     and event.channel in channels
                     and event.purpose in purposes
                     and (event.expires_at is None or event.expires_at > at)
-                    and (
-                        event.brand is None
-                        or event.brand == brand
-                        or event.brand.casefold() == folded
-                    )
+                    and (named is None or named == brand or folded_brand(named) == folded)
                 ):
                     serves = event
             elif kind is _SENT:
@@ -75,7 +79,6 @@ def lane_of(  # noqa: C901
                 opt_outs = (*opt_outs, event)
             if event.at > at:
                 return None
-
         recipient = facts.recipient
         if sent_count > sent_count_max or recipient.address_problem is not None:
             return None
@@ -88,20 +91,32 @@ def lane_of(  # noqa: C901
         ended = ended_at(opt_outs) if opt_outs else None
         if serves is None or (ended is not None and serves.at <= ended):
             return refuse(grants, ended, facts, at)
-        if not_before is not None:
-            return deferred(findings, obligations, not_before, (serves,))
-        expires_at = serves.expires_at
-        if expires_at is not None and (closes_at is None or expires_at < closes_at):
-            return allowed(obligations, expires_at, (serves,))
-        return allowed(obligations, closes_at, (serves,))
+        return permit(serves)
 
     return decide
 
 
+def _permissions(ordinary: Ordinary) -> Callable[[Event], Decision]:
+    """Make what says that a grant serves, at once or when the hours open."""
+    obligations, closes_at = ordinary.obligations, ordinary.closes_at
+    findings, not_before = ordinary.findings, ordinary.not_before
+
+    def permit(serves: Event) -> Decision:
+        if not_before is not None:
+            return deferred(findings, obligations, not_before, (serves,))
+        until = serves.expires_at
+        if until is None or (closes_at is not None and closes_at <= until):
+            until = closes_at
+        return allowed(obligations, until, (serves,))
+
+    return permit
+
+
 def _refusals(
-    consent: ConsentCheck, *, waits: bool
+    ordinary: Ordinary,
 ) -> Callable[[tuple[Event, ...], datetime | None, Facts, datetime], Decision | None]:
     """Make what says why no grant serves. Where the message waits too, the longer way says it."""
+    consent, waits = ordinary.consent, bool(ordinary.findings)
     missing = denied(consent.missing)
 
     def refuse(

@@ -51,19 +51,21 @@ class RegisterTest:
 
     ``approvals``: the register holds those who agreed, so that not being in it counts
     against the address. ``consent_after_entry``: a grant made after the entry, known from a
-    ``revoke`` with ``via: registry``, stands in spite of the listing.
+    ``revoke`` with ``via: registry``, stands in spite of the listing. ``needed`` is False
+    where a listing counts but nobody has to hold a copy.
     """
 
     registry: str
     age: Age | None = None
     approvals: bool = False
     consent_after_entry: bool = False
+    needed: bool = True
 
     def findings(self, facts: Facts, at: datetime, *, since: Event | None) -> tuple[Found, ...]:
         """Give what the register has against the address: listed, stale, or both."""
         entry = facts.registries.get(self.registry)
         if entry is None:
-            return (self._found(ReasonCode.REGISTRY_STALE),)
+            return (self._found(ReasonCode.REGISTRY_STALE),) if self.needed else ()
         found: list[Found] = []
         against = not entry.listed if self.approvals else entry.listed
         if against and not (since is not None and self._entered_before(facts, since)):

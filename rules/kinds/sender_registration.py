@@ -6,7 +6,10 @@ from datetime import datetime
 from rules.facts import Facts, Registration, SenderId
 from rules.periods import local_dates
 from rules.rule import Case, Found, Owed, Terms
+from rules.text import PHONE_DIGITS
 from rules.vocabulary import NumberType, ObligationCode, ReasonCode, SenderForm, Verdict
+
+LONGEST_COUNTRY_CODE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +141,14 @@ def registrations_of(scheme: str, facts: Facts, at: datetime) -> tuple[Registrat
 
 def same_sender_id(registered: str, sender_id: SenderId) -> bool:
     """Tell whether a registered id is the sender id: numbers by digits, names without case."""
-    if sender_id.digits:
-        digits = "".join(c for c in registered if c.isdigit())
-        return digits.lstrip("0") != "" and (
-            digits == sender_id.digits or sender_id.digits.endswith(digits.lstrip("0"))
-        )
+    if sender_id.digits and not any(c.isalpha() for c in registered):
+        return _same_number("".join(c for c in registered if c.isdigit()), sender_id.digits)
     return registered.casefold() == sender_id.text.casefold()
+
+
+def _same_number(one: str, other: str) -> bool:
+    """Tell whether two numbers are the same, written nationally or with a country code."""
+    short, long = sorted((one.lstrip("0"), other.lstrip("0")), key=len)
+    if len(short) < PHONE_DIGITS or len(long) - len(short) > LONGEST_COUNTRY_CODE:
+        return short == long != ""
+    return long.endswith(short)

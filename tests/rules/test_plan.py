@@ -17,8 +17,9 @@ from rules.facts import Facts, RegistryEntry
 from rules.kinds.consent import Consent
 from rules.kinds.content import Identity
 from rules.kinds.registers import RegisterTest
-from rules.kinds.routes import GrantRoute
+from rules.kinds.routes import ConfirmationRoute, GrantRoute
 from rules.kinds.sending_hours import SendingHours, Window
+from rules.periods import Period, Unit
 from rules.plan import compile_plan
 from rules.rule import Case, Found, Rule, Terms
 from rules.vocabulary import EventKind, Level, Quality, ReasonCode, Verdict, Via
@@ -54,7 +55,7 @@ def test_what_a_plan_keeps_changes_no_later_answer(
         assert plan.decide_many(moved) == decide_in_order(moved, rules)
 
 
-@settings(max_examples=100)
+@settings(max_examples=250)
 @given(seed=st.integers(0, 10**9))
 def test_a_campaign_is_decided_as_the_reference_does(seed: int) -> None:
     """Signed consent and little else: here most people are decided on in one pass.
@@ -73,13 +74,27 @@ def test_a_campaign_is_decided_as_the_reference_does(seed: int) -> None:
 
 
 def test_what_lifts_the_hours_later_is_seen_in_time() -> None:
-    """A grant on record that lies ahead ends the waiting before the morning does."""
+    """Two laws share no hour, until a grant on record that lies ahead lifts one of them."""
     night = GrantRoute(level=Level.EXPRESS, qualities=frozenset({Quality.NIGHT}))
-    hours = SendingHours(week=((Window(time(8), time(21)),),) * 7, lifted_by=(night,))
-    ahead = a_grant("2026-03-03T07:00:00-05:00", qualities=frozenset({Quality.NIGHT}))
-    late = a_message_to(ahead, send_at=at("2026-03-02T23:00:00-05:00"))
-    rules = (a_rule(hours),)
-    assert compile_plan(rules).decide_many((late,)) == decide_in_order((late,), rules)
+    day = SendingHours(week=((Window(time(8), time(21)),),) * 7, lifted_by=(night,))
+    late = SendingHours(week=((Window(time(22), time(23)),),) * 7)
+    ahead = a_grant("2026-03-02T15:00:00-05:00", qualities=frozenset({Quality.NIGHT}))
+    rules, facts = (a_rule(day), a_rule(late)), (a_message_to(ahead),)
+    decisions = compile_plan(rules).decide_many(facts)
+    assert decisions[0].not_before == at("2026-03-02T22:00:00-05:00")
+    assert decisions == decide_in_order(facts, rules)
+
+
+def test_the_short_way_leaves_out_nobody_whose_opt_out_lifts_the_hours() -> None:
+    confirms = ConfirmationRoute(within=Period(1, Unit.DAYS))
+    hours = SendingHours(week=((Window(time(8), time(21)),),) * 7, lifted_by=(confirms,))
+    rules = (a_rule(Consent(routes=(GrantRoute(level=Level.EXPRESS),))), a_rule(hours))
+    stopped = an_event(EventKind.REVOKE, "2026-03-02T20:00:00-05:00")
+    again = a_grant("2026-03-02T20:30:00-05:00")
+    facts = (a_message_to(stopped, again, send_at=at("2026-03-02T22:00:00-05:00")),)
+    decisions = compile_plan(rules).decide_many(facts)
+    assert decisions[0].verdict is Verdict.ALLOW
+    assert decisions == decide_in_order(facts, rules)
 
 
 def test_a_grant_made_after_the_entry_stands_in_spite_of_it() -> None:

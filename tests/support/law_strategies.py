@@ -225,6 +225,7 @@ def contents() -> st.SearchStrategy[Terms]:
             words=st.just(()) | words,
             notice_words=st.just(()) | words,
             owed=st.just((ObligationCode.INCLUDE_CONTACT,)),
+            lifted_by=lifts(),
         ),
         st.builds(
             ProhibitedContent,
