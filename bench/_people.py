@@ -16,6 +16,7 @@ from consent import senders
 from consent.events import ConsentEvent, RecordedKind
 from consent.keys.key_ring import KeyRing
 from consent.ledger.identifiers import uuid7
+from consent.ledger.vault import Vault
 from consent.recording import EventInput, Recorded, record_events
 from consent.senders import RegistrationRecord, SenderRecord
 from jurisdictions.addresses import parse_address
@@ -78,6 +79,7 @@ def fill(folder: Path, subjects: int, clock: Clock) -> Filled:
     keys = KeyRing.create(folder, at=now)
     url = DataFolder(folder).database_url
     migrate(url)
+    Vault.create(DataFolder(folder).vault, keys.ledger_id)
     engine = writing_engine(url)
     with engine.connect() as connection:
         organisation = found_organisation(connection, "Acme Inc", keys=keys, now=now).id

@@ -125,7 +125,8 @@ def _rounds(bench: Bench, options: argparse.Namespace) -> dict[str, list[tuple[T
     load = Connections(bench.host, bench.port, CONNECTIONS)
     seeds = itertools.count()
     for number in range(options.rounds + 1):
-        for path in paths:
+        # Who comes right after whom changes with every round.
+        for path in paths if number % 2 else reversed(paths):
             # Others' people each time: those of the round before are still in the cache.
             seed = next(seeds)
             requests = bench.requests(path, int(12_000 * options.seconds), seed)
