@@ -154,11 +154,9 @@ def open_components(
     version's schema. One that is not what was signed last, or that a newer version has migrated,
     is opened for reading only.
     """
-    if not __debug__:
-        raise SettingsError("asserts guard decisions: the service does not run under python -O")
-    settings = settings.checked()
+    refuse_without_asserts()
+    settings, clock = settings.checked(), clock or SystemClock()
     folder = DataFolder(settings.data)
-    clock = clock or SystemClock()
     with contextlib.ExitStack() as stack:
         folder.require()
         if settings.database_url is None:
@@ -193,13 +191,7 @@ def open_components(
         )
         if why_not is not None:
             writer.refuse(why_not)
-        service = Service(
-            clock=clock,
-            telemetry=telemetry,
-            reader=reader,
-            writer=writer,
-            callers=Callers(reader, clock),
-        )
+        service = service_of(clock, telemetry, reader, writer)
         copies = Registries(folder.registries, key_ring)
         reader.run_here(copies.refresh)
         yield Components(
@@ -211,6 +203,18 @@ def open_components(
             registries=copies,
             release=release or bundled_release(),
         )
+
+
+def refuse_without_asserts() -> None:
+    """Raise under ``python -O``, which takes out what guards decisions."""
+    if not __debug__:
+        raise SettingsError("asserts guard decisions: the service does not run under python -O")
+
+
+def service_of(clock: Clock, telemetry: Telemetry, reader: Reader, writer: Writer) -> Service:
+    """What every request is served with."""
+    callers = Callers(reader, clock)
+    return Service(clock=clock, telemetry=telemetry, reader=reader, writer=writer, callers=callers)
 
 
 def replayed(
