@@ -23,6 +23,7 @@ class DataFolder:
         self.lock = root / "lock"
         self.socket = root / "service.sock"
         self.registries = root / "registries"
+        self.vault = root / "vault"
         self.root_key = root / ROOT_KEY_FILE
         self.key_store = root / KEY_STORE_FILE
 

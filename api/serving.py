@@ -14,7 +14,6 @@ from litestar.types import ASGIApp
 
 from api.app import Components, create_app, open_components
 from api.data_folder import DataFolder
-from api.database import migrate
 from api.errors import DataFolderError, ListenError
 from api.settings import Settings
 from api.telemetry import capture_libraries
@@ -146,7 +145,9 @@ class _CommandSocket:
 
 def _serve_by_several(settings: Settings) -> None:
     assert settings.database_url is not None, "checked: SQLite takes one process"
-    migrate(settings.database_url)
+    # What is wrong with the ledger is told once, and migrated is by one.
+    with open_components(settings):
+        pass
     os.environ.update(settings.to_environment())
     uvicorn.run(
         "api.serving:make_network_door",

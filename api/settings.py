@@ -18,6 +18,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``data`` is the folder of keys, registry copies and, by default, the SQLite database.
     ``database_url`` names a PostgreSQL database instead (``postgresql://…``).
+    ``vault`` is the folder of the last checkpoints; put it where the database is not, so that
+    nobody can put both back to an old copy. ``fsck_tail`` is how many entries of each log are
+    looked through at the start.
     ``public_base_url`` is how recipients and providers reach the service behind a proxy.
     ``log_requests`` chooses which requests get a line in the log: all, errors or none.
     ``root_key`` says where the root key is kept: ``file:`` (in the data folder), ``file:<path>``,
@@ -27,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     data: Path = Path("data")
     database_url: str | None = None
+    vault: Path | None = None
+    fsck_tail: int = 1000
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
@@ -58,14 +63,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 raise SettingsError(f"{name} is not a setting; see docs/operating.md")
             given[field] = value
         given |= {name: value for name, value in (options or {}).items() if value is not None}
-        data = given.pop("data", None)
+        paths = {name: Path(given.pop(name)) for name in ("data", "vault") if name in given}
         try:
             settings = msgspec.convert(given, cls, strict=False)
         except msgspec.ValidationError as error:
             raise SettingsError(f"a {PREFIX} variable cannot be read: {error}") from None
-        if data is not None:
-            settings = msgspec.structs.replace(settings, data=Path(data))
-        return settings.checked()
+        return msgspec.structs.replace(settings, **paths).checked()
 
     def to_environment(self) -> dict[str, str]:
         """The variables that say the same, for processes that are started from this one."""
@@ -87,6 +90,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError(f"log_requests is one of {', '.join(LOG_REQUESTS)}")
         if self.workers > 1 and self.database_url is None:
             raise SettingsError("SQLite takes one process; for several workers set database_url")
+        if self.fsck_tail < 0:
+            raise SettingsError("fsck_tail is a number of entries; 0 looks at none")
         if self.workers < 1 or self.reader_threads < 1 or self.queue_limit < 1:
             raise SettingsError("workers, reader_threads and queue_limit are at least 1")
         if self.database_url is not None and not self.database_url.startswith(

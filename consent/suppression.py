@@ -156,7 +156,7 @@ def suppress_many(
     """Leave a token for every equal spelling of each address, in one statement."""
     version = keys.token_version(organisation)
     rows = [
-        _to_row(organisation, keys.suppression_token(organisation, spelling), version, event)
+        row_of(organisation, keys.suppression_token(organisation, spelling), version, event)
         for address, event in stops
         for spelling in set(address.spellings)
     ]
@@ -223,7 +223,8 @@ def _of_tokens(
     return tuple(merged.values())
 
 
-def _to_row(organisation: str, token: bytes, version: int, event: KeptEvent) -> dict[str, object]:
+def row_of(organisation: str, token: bytes, version: int, event: KeptEvent) -> dict[str, object]:
+    """The row that an opt-out or an erasure leaves for one token of its address."""
     assert event.event in SUPPRESSING, "only an opt-out or an erasure suppresses"
     kind, purpose = event.event, event.purpose
     if kind is RecordedKind.COMPLAINT:

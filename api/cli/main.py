@@ -12,12 +12,14 @@ from api.cli.database_role import database_role
 from api.cli.erase import erase
 from api.cli.init import init
 from api.cli.keys import keys
+from api.cli.ledger import ledger
 from api.cli.organisations import organisations
 from api.cli.output import Exit, say_error
 from api.cli.registries import registries
 from api.cli.rules import rules
 from api.cli.scenarios import scenarios
 from api.cli.serve import serve
+from api.cli.verify import verify
 from rules.errors import ComplianceError
 
 NAME = "cleartosend"
@@ -44,7 +46,9 @@ for _command in (
     scenarios,
     registries,
     rules,
+    ledger,
     erase,
+    verify,
     database_role,
 ):
     cleartosend.add_command(_command)

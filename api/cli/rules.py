@@ -169,9 +169,9 @@ def _tell_faults(found: list[dict[str, object]], out: Output) -> None:
 
 
 def _write_coverage(release: "Release", on: date, file: Path) -> None:
-    from jurisdictions.coverage import coverage, table
+    from jurisdictions.coverage import document
 
-    file.write_text(table(coverage(release, on)), encoding="utf-8")
+    file.write_text(document(release, on), encoding="utf-8")
 
 
 def _score_of(release: "Release", root: Path, out: Output) -> "Score":

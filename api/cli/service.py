@@ -48,6 +48,14 @@ class OperatorService:
         """What a route answers, decoded."""
         return await self._ask("GET", path, params=query)
 
+    async def text(self, path: str) -> str:
+        """What a route answers that does not speak JSON."""
+        headers = {} if self._organisation is None else {"X-Organisation": self._organisation}
+        answer = await self._client.get(path, headers=headers)
+        if not answer.is_success:
+            raise RefusedError(answer.status_code, msgspec.json.decode(answer.content))
+        return answer.text
+
     async def post(self, path: str, body: Any) -> Any:
         """What a route answers to a body, decoded. Bytes are sent as they are."""
         return await self._ask("POST", path, **_content(body))

@@ -11,6 +11,7 @@ from api.call import Answer, Call, unchanged
 from api.openapi import shown
 from api.operations.erase_subject import Certificate, EraseSubjects, ErasureRequest
 from api.operations.lookup_subject import SubjectOnRecord, lookup_subject
+from api.operations.record_access import Access, AccessKind, RecordAccess
 from api.roles import Role, open_to
 from api.v1.shapes import AddressText
 from consent.keys.key_ring import KeyRing
@@ -23,6 +24,12 @@ class LookupRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: AddressText
 
 
+class _Whose(msgspec.Struct):
+    """Of an answer, who it is about."""
+
+    subject: str | None
+
+
 @post(
     "/v1/subjects/lookup",
     status_code=200,
@@ -31,16 +38,36 @@ class LookupRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     summary="What is on record of a person",
 )
 async def post_lookup(
-    data: JSONBody[LookupRequest], request: Call, key_ring: NamedDependency[KeyRing]
+    data: JSONBody[LookupRequest],
+    request: Call,
+    key_ring: NamedDependency[KeyRing],
+    record_access: NamedDependency[RecordAccess],
 ) -> Answer[SubjectOnRecord]:
     """Consent and opt-outs by sender, channel and purpose."""
     organisation, address = request.caller.organisation, parse_address(data.address)
-    return await request.read(
+    answer: Answer[SubjectOnRecord] = await request.read(
         lambda connection, now: lookup_subject(
             connection, organisation, address, keys=key_ring, now=now
         ),
         shape=unchanged,
     )
+    await _put_on_record(request, record_access, AccessKind.LOOKUP, answer.reply.body)
+    return answer
+
+
+async def _put_on_record(
+    request: Call, record_access: RecordAccess, kind: AccessKind, body: bytes
+) -> None:
+    """Record who read whose trail, before they get it. A ledger that is read only takes nothing."""
+    writer = request.exchange.service.writer
+    if writer.read_only is not None:
+        return
+    whose = msgspec.json.decode(body, type=_Whose).subject
+    caller = request.caller
+    access = Access(
+        caller.organisation, caller.key, kind, None if whose is None else bytes.fromhex(whose)
+    )
+    await writer.submit(record_access, access, organisation=caller.organisation)
 
 
 class EraseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

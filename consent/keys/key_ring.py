@@ -122,6 +122,11 @@ class KeyRing:
         """32 hexadecimal digits, drawn when the ledger was made: a part of each log's origin."""
         return self._keys.ledger_id
 
+    @property
+    def organisations(self) -> frozenset[str]:
+        """Everybody who has keys here."""
+        return frozenset(name.organisation for name in self._raw) - {_INSTALLATION}
+
     def add_organisation(self, organisation: str, *, at: datetime) -> None:
         """Make the keys of a new organisation. Does nothing where they are there already."""
         assert organisation, "the empty name is the installation's own"
@@ -298,6 +303,16 @@ class KeyRing:
         kind = _log_kind(log)
         version = self._newest_of(organisation, kind)
         return Ed25519PrivateKey.from_private_bytes(self._raw[KeyName(organisation, kind, version)])
+
+    def log_public_keys(self, organisation: str, log: Log) -> list[Ed25519PublicKey]:
+        """Every key that has signed this log's checkpoints; none where the log is not known."""
+        kind = _log_kind(log)
+        names = sorted(name for name in self._raw if name.kind == kind)
+        return [
+            Ed25519PrivateKey.from_private_bytes(self._raw[name]).public_key()
+            for name in names
+            if name.organisation == organisation
+        ]
 
     def permit_key(self) -> tuple[str, Ed25519PrivateKey]:
         """The id (``kid``) and the key that sign permits."""

@@ -43,6 +43,12 @@ ROLES = {
     "POST /v1/permits/verify": {Role.SENDER},
     "PUT /v1/registries/{registry:str}/snapshots/{as_of:str}": {Role.LEGAL},
     "GET /v1/registries": {Role.LEGAL},
+    "GET /v1/logs": {Role.AUDITOR},
+    "GET /v1/logs/{log:str}/checkpoint": {Role.AUDITOR},
+    "GET /v1/logs/{log:str}/tile/{level:str}/{tile:path}": {Role.AUDITOR},
+    "GET /v1/logs/{log:str}/proofs/inclusion": {Role.AUDITOR},
+    "GET /v1/logs/{log:str}/proofs/consistency": {Role.AUDITOR},
+    "GET /v1/logs/{log:str}/entries": {Role.AUDITOR},
 }
 
 
@@ -67,6 +73,9 @@ def address_of(path: str) -> str:
         .replace("{check:str}", "chk_" + "0" * 32)
         .replace("{registry:str}", "us-national-dnc")
         .replace("{as_of:str}", "2026-11-01")
+        .replace("{log:str}", "consent")
+        .replace("{level:str}", "0")
+        .replace("{tile:path}", "000")
     )
 
 

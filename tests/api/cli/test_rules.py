@@ -38,7 +38,8 @@ def test_the_bundled_law_is_whole_and_its_coverage_can_be_written(tmp_path: Path
     ran = command("rules", "check", "--coverage", tmp_path / "coverage.md")
     assert (ran.code, ran.out) == (0, "")
     table = (tmp_path / "coverage.md").read_text(encoding="utf-8")
-    assert table.startswith("| country | channel | marketing |")
+    assert table.startswith("# What the law asks\n")
+    assert "| country | channel | marketing |" in table
     assert "| US | sms |" in table
 
 
