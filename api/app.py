@@ -154,9 +154,11 @@ def open_components(
     version's schema. One that is not what was signed last, or that a newer version has migrated,
     is opened for reading only.
     """
-    refuse_without_asserts()
-    settings, clock = settings.checked(), clock or SystemClock()
+    if not __debug__:
+        raise SettingsError("asserts guard decisions: the service does not run under python -O")
+    settings = settings.checked()
     folder = DataFolder(settings.data)
+    clock = clock or SystemClock()
     with contextlib.ExitStack() as stack:
         folder.require()
         if settings.database_url is None:
@@ -178,20 +180,14 @@ def open_components(
             threads=settings.reader_threads,
         )
         stack.callback(reader.close)
-        erasures = ErasureJournal.of(folder.root, key_ring)
+        erasures = ErasureJournal.of(settings.vault or folder.vault, key_ring)
         if why_not is None:
-            erasures = replayed(erasures, engine, key_ring, clock)
-        writer = Writer(
-            engine,
-            clock=clock,
-            lock_heads=lock_heads,
-            answers=KeptAnswers(key_ring),
-            watcher=telemetry,
-            queue_limit=settings.queue_limit,
+            replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
+        service = _service_of(
+            settings, engine, reader, keys=key_ring, clock=clock, telemetry=telemetry
         )
         if why_not is not None:
-            writer.refuse(why_not)
-        service = service_of(clock, telemetry, reader, writer)
+            service.writer.refuse(why_not)
         copies = Registries(folder.registries, key_ring)
         reader.run_here(copies.refresh)
         yield Components(
@@ -205,24 +201,30 @@ def open_components(
         )
 
 
-def refuse_without_asserts() -> None:
-    """Raise under ``python -O``, which takes out what guards decisions."""
-    if not __debug__:
-        raise SettingsError("asserts guard decisions: the service does not run under python -O")
-
-
-def service_of(clock: Clock, telemetry: Telemetry, reader: Reader, writer: Writer) -> Service:
-    """What every request is served with."""
-    callers = Callers(reader, clock)
-    return Service(clock=clock, telemetry=telemetry, reader=reader, writer=writer, callers=callers)
-
-
-def replayed(
-    journal: ErasureJournal, engine: Engine, key_ring: KeyRing, clock: Clock
-) -> ErasureJournal:
-    """The journal, once the database has every erasure that it tells of."""
-    replay_erasures(engine, journal, keys=key_ring, now=clock.now())
-    return journal
+def _service_of(
+    settings: Settings,
+    engine: Engine,
+    reader: Reader,
+    *,
+    keys: KeyRing,
+    clock: Clock,
+    telemetry: Telemetry,
+) -> Service:
+    writer = Writer(
+        engine,
+        clock=clock,
+        lock_heads=lock_heads,
+        answers=KeptAnswers(keys),
+        watcher=telemetry,
+        queue_limit=settings.queue_limit,
+    )
+    return Service(
+        clock=clock,
+        telemetry=telemetry,
+        reader=reader,
+        writer=writer,
+        callers=Callers(reader, clock),
+    )
 
 
 def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
