@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from api.operations.fork_ledger import fork_ledger
 from api.operations.replay_erasures import replay_erasures
 from api.roles import Role
+from api.settings import Settings
 from consent.erasure import Destroyed, Erasure
 from consent.errors import ErasureJournalError
 from consent.ledger import tables
@@ -22,6 +24,7 @@ from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log
 from consent.ledger.log import Receipt
 from tests.support import databases
+from tests.support.ledgers import NOW
 from tests.support.service import TestService, running_service
 
 ANN, BOB, EVE = "+12125550123", "+12125550124", "eve@example.com"
@@ -146,6 +149,8 @@ def test_who_was_erased_stays_erased_after_a_restore(site: Site) -> None:
     site.back_up()
     certificate = site.run(after_the_backup)
     site.restore()
+    settings = Settings(data=site.folder, database_url=site.database_url)
+    assert fork_ledger(settings, reason="restored a backup", now=NOW)
     site.run(restored)
     site.run(restored)  # And nothing more happens at the next start.
 
