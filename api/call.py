@@ -202,12 +202,14 @@ class Call(Request[Any, Any, Any]):
         *,
         shape: Callable[[A], T],
         status: int | None = None,
+        keep: bool = True,
     ) -> Answer[T]:
         """Run ``read`` on a read-only connection and answer what it finds.
 
-        A POST that only reads may come with an idempotency key too; then its answer is kept.
+        A POST that only reads may come with an idempotency key too; then its answer is kept,
+        but not (``keep``) where it permits something that may be over when it is asked again.
         """
-        is_kept = self.scope["method"] == "POST" and self.header(_KEY_HEADER) is not None
+        is_kept = keep and self.scope["method"] == "POST" and self.header(_KEY_HEADER) is not None
         if is_kept and self.exchange.service.writer.read_only is None:
             return await self.write(_READ_ONCE, read, shape=shape, status=status)
         now = self.now

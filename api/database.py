@@ -162,6 +162,10 @@ def _engine(url: str, *, pool_size: int, read_only: bool) -> Engine:
         "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
         "connect_timeout": 5,
     }
+    if read_only:
+        # Several statements make one answer, and must see one state: else a person whose entry
+        # was committed between two of them would look damaged.
+        options["isolation_level"] = "REPEATABLE READ"
     return create_engine(parsed, pool_size=pool_size, max_overflow=0, **options)
 
 

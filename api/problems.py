@@ -40,6 +40,7 @@ STATUS_OF: dict[str, tuple[int, str]] = {
     "method_not_allowed": (405, "Not by this method"),
     "already_reported": (409, "Something else was reported before"),
     "conflict": (409, "In conflict with what is on record"),
+    "export_error": (409, "What is asked for cannot be exported yet"),
     "decision_sealed": (409, "The decision does not open any more"),
     "decision_superseded": (409, "The earlier answer no longer holds"),
     "idempotency_mismatch": (409, "The idempotency key was used for another request"),

@@ -36,7 +36,7 @@ _POSTAL_CODE = re.compile(
     r"(?:\d{4,7}|\d{5}-\d{4}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})"
     r"(?![\w%-])"
 )
-_HOUSE_NUMBER = re.compile(r"(?<![\w$€£¥.,#+-])\d{1,6}[A-Za-z]?(?![\w%‰.:-]*[%‰\d])")
+_HOUSE_NUMBER = re.compile(r"(?<![\w$€£¥.,#+-])\d{1,6}[A-Za-z]?(?!(?:[^\W\d]|[.:-])*+[%‰\d])")
 _SENTENCE_END = re.compile(r"(?<=[.!?;|])\s+|\n+|(?<=[。！？；])")
 _WRITTEN_WITHOUT_SPACES = (
     "CJK",

@@ -19,6 +19,7 @@ from api.cli.registries import registries
 from api.cli.rules import rules
 from api.cli.scenarios import scenarios
 from api.cli.serve import serve
+from api.cli.verify import verify
 from rules.errors import ComplianceError
 
 NAME = "cleartosend"
@@ -47,6 +48,7 @@ for _command in (
     rules,
     ledger,
     erase,
+    verify,
     database_role,
 ):
     cleartosend.add_command(_command)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from rules.facts import Facts
-from rules.history import Event, History, is_confirmed, last_erasure
+from rules.history import Event, History, answers, is_confirmed, last_erasure
 from rules.kinds.registers import RegisterTest
 from rules.periods import Period, anniversary_of, lapse_of, local_dates
 from rules.rule import Found, Ground
@@ -136,7 +136,7 @@ class GrantRoute:
             return Answer(problem=ReasonCode.CONSENT_EXPIRED, event=grant)
         if (grant.level or Level.IMPLIED) < self.level or not self.qualities <= grant.qualities:
             return Answer(problem=ReasonCode.CONSENT_INSUFFICIENT, event=grant)
-        if not is_confirmed(grant, record.events):
+        if not is_confirmed(grant, record.events, facts.sender.name):
             return Answer(problem=ReasonCode.CONSENT_UNCONFIRMED, event=grant)
         against = self.register.findings(facts, at, since=grant) if self.register else ()
         if against:
@@ -152,8 +152,8 @@ class GrantRoute:
             end = ending(grant.at, self.lapse.after, zones)
             if self.lapse.renewable:
                 for confirm in record.standing:
-                    answers = confirm.event is EventKind.CONFIRM and grant.at <= confirm.at < end
-                    if answers and confirm.channel in (None, grant.channel):
+                    renews = answers(confirm, grant, facts.sender.name)
+                    if renews and grant.at <= confirm.at < end:
                         end = ending(confirm.at, self.lapse.after, zones)
             ends.append(end)
         return min(ends, default=None)
@@ -266,7 +266,7 @@ class ConfirmationRoute:
         message = facts.message
         here = [
             event
-            for event in facts.history.until(at)
+            for event in record.events
             if event.channel in (None, message.channel) and event.names(scope.brand)
         ]
         opt_outs = [event.at for event in here if event.event is EventKind.REVOKE]

@@ -6,6 +6,7 @@ from datetime import datetime
 from rules.facts import Facts, Registration, SenderId
 from rules.periods import local_dates
 from rules.rule import Case, Found, Owed, Terms
+from rules.text import PHONE_DIGITS
 from rules.vocabulary import NumberType, ObligationCode, ReasonCode, SenderForm, Verdict
 
 
@@ -137,10 +138,17 @@ def registrations_of(scheme: str, facts: Facts, at: datetime) -> tuple[Registrat
 
 
 def same_sender_id(registered: str, sender_id: SenderId) -> bool:
-    """Tell whether a registered id is the sender id: numbers by digits, names without case."""
-    if sender_id.digits:
-        digits = "".join(c for c in registered if c.isdigit())
-        return digits.lstrip("0") != "" and (
-            digits == sender_id.digits or sender_id.digits.endswith(digits.lstrip("0"))
-        )
-    return registered.casefold() == sender_id.text.casefold()
+    """Tell whether a registered id is the sender id: numbers by digits, names without case.
+
+    A number may be registered as it is dialled at home; what is too short for one is compared
+    whole, and what holds a letter is no number.
+    """
+    if not sender_id.digits:
+        return registered.casefold() == sender_id.text.casefold()
+    if any(c.isalpha() for c in registered):
+        return False
+    digits = "".join(c for c in registered if c.isdigit())
+    at_home = digits.lstrip("0")
+    return digits == sender_id.digits or (
+        len(at_home) >= PHONE_DIGITS and sender_id.digits.endswith(at_home)
+    )

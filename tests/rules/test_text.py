@@ -129,6 +129,9 @@ RUNS = (
     "a.",
     "a@",
     "9 ",
+    "9:",
+    "( ",
+    "1234567 ",
     "a-",
     "A1A 1A1 ",
     "stop ",
@@ -150,7 +153,7 @@ READERS: tuple[Callable[[str], object], ...] = (
 @pytest.mark.parametrize("run", RUNS)
 def test_a_long_run_of_anything_is_read_without_starting_over(run: str) -> None:
     """What grows with the square of the length would take minutes for a mebibyte, not a second."""
-    text = run * (2**18 // len(run))
+    text = "12345 " + run * (2**18 // len(run))
     began = process_time()
     for read in READERS:
         read(text)
