@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from api.operations.fork_ledger import fork_ledger
+from api.operations.upkeep.fork_ledger import fork_ledger
 from api.operations.replay_erasures import replay_erasures
 from api.roles import Role
 from api.settings import Settings
