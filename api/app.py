@@ -38,14 +38,14 @@ from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
 from api.operations.load_registry import LoadRegistry
-from api.operations.open_ledger import open_ledger
 from api.operations.put_sender import PutSenders
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
 from api.operations.replay_erasures import replay_erasures
 from api.operations.report_sending import ReportSending
 from api.operations.rotate_keys import KeyKeeper
-from api.operations.sign_checkpoints import CheckpointSigner
+from api.operations.upkeep.open_ledger import open_ledger
+from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.problems import answer_problem
 from api.reader import Reader
 from api.roles import Guard

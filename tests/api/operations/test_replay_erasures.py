@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from api.operations.check_ledger import inspection
-from api.operations.fork_ledger import fork_ledger
 from api.operations.replay_erasures import replay_erasures
+from api.operations.upkeep.check_ledger import inspection
+from api.operations.upkeep.fork_ledger import fork_ledger
 from api.roles import Role
 from api.settings import Settings
 from consent.erasure import Destroyed, Erasure
