@@ -12,27 +12,40 @@ from typing import Any, TextIO
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ASGIApp
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from api import data_folder
-from api.background import sweep_forever
+from api.background import (
+    adopt_everywhere,
+    rotate_forever,
+    sign_forever,
+    state_indexes_forever,
+    sweep_forever,
+)
 from api.call import BODY_SIZE_MAX, Call
 from api.callers import Callers
 from api.clock import Clock, SystemClock
 from api.data_folder import DataFolder
-from api.database import migrate, reading_engine, writing_engine
+from api.database import fold_log_in, reading_engine, writing_engine
 from api.errors import SettingsError
 from api.exchange import Service
 from api.front import Front
 from api.idempotency import KeptAnswers
 from api.openapi import SchemaDocument, openapi_config
+from api.operations.adopt_release import AdoptRelease
 from api.operations.check_messages import CheckMessages, Gate
+from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
 from api.operations.load_registry import LoadRegistry
+from api.operations.open_ledger import open_ledger
 from api.operations.put_sender import PutSenders
+from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
+from api.operations.replay_erasures import replay_erasures
 from api.operations.report_sending import ReportSending
+from api.operations.rotate_keys import KeyKeeper
+from api.operations.sign_checkpoints import CheckpointSigner
 from api.problems import answer_problem
 from api.reader import Reader
 from api.roles import Guard
@@ -43,10 +56,12 @@ from api.v1 import (
     consent_events,
     health,
     keys,
+    logs,
     opt_outs,
     organisations,
     permits,
     registries,
+    rotation,
     senders,
     subjects,
 )
@@ -54,9 +69,11 @@ from api.v1.consent_events import EventWorks
 from api.v1.health import Readiness
 from api.writer import Writer
 from audit.permits import PermitSigner
+from consent.erasure_journal import ErasureJournal
 from consent.keys.key_ring import KeyRing
 from consent.ledger import log
 from consent.ledger.leaf import Log
+from consent.ledger.vault import Vault
 from consent.registries.snapshots import Registries
 from jurisdictions.releases import Release, bundled_release
 
@@ -71,6 +88,8 @@ ROUTES: tuple[Any, ...] = (
     keys.post_key,
     keys.get_keys,
     keys.post_key_revocation,
+    rotation.post_rotation,
+    rotation.post_destruction,
     organisations.post_organisation,
     organisations.get_organisations,
     senders.put_sender,
@@ -79,6 +98,8 @@ ROUTES: tuple[Any, ...] = (
     consent_events.post_consent_events,
     opt_outs.post_opt_out,
     subjects.post_lookup,
+    rotation.post_renewal,
+    subjects.post_erasure,
     checks.post_check,
     checks.get_check,
     checks.post_sent,
@@ -87,6 +108,12 @@ ROUTES: tuple[Any, ...] = (
     permits.get_permit_keys,
     registries.put_snapshot,
     registries.get_registries,
+    logs.get_logs,
+    logs.get_checkpoint,
+    logs.get_tile,
+    logs.get_inclusion_proof,
+    logs.get_consistency_proof,
+    logs.get_entries,
 )
 
 
@@ -97,6 +124,8 @@ class Components:
     settings: Settings
     service: Service
     keys: KeyRing
+    vault: Vault
+    erasures: ErasureJournal
     registries: Registries
     release: Release
 
@@ -108,6 +137,7 @@ class Doors:
     network: ASGIApp
     operator: ASGIApp
     litestar: Litestar
+    signer: CheckpointSigner
 
 
 @contextmanager
@@ -121,7 +151,8 @@ def open_components(
     """Open folder, database and keys, and close them at the end.
 
     On SQLite the folder is held by this process until then. The database is brought to this
-    version's schema; one that a newer version has migrated is refused.
+    version's schema. One that is not what was signed last, or that a newer version has migrated,
+    is opened for reading only.
     """
     if not __debug__:
         raise SettingsError("asserts guard decisions: the service does not run under python -O")
@@ -133,18 +164,25 @@ def open_components(
         if settings.database_url is None:
             stack.enter_context(data_folder.hold(folder))
         url = settings.database_url or folder.database_url
-        key_ring = KeyRing.open(folder.root)
-        migrate(url)
+        key_ring = KeyRing.open(folder.root, root=settings.root_key_place())
+        vault, why_not = open_ledger(
+            url, settings.vault or folder.vault, keys=key_ring, tail=settings.fsck_tail
+        )
         telemetry = Telemetry(
             clock, level=settings.log_level, log_requests=settings.log_requests, stream=log_stream
         )
+        engine = writing_engine(url)
+        stack.callback(engine.dispose)
+        if why_not is None:
+            stack.callback(fold_log_in, engine)
         reader = Reader(
             reading_engine(url, connections=settings.reader_threads),
             threads=settings.reader_threads,
         )
         stack.callback(reader.close)
-        engine = writing_engine(url)
-        stack.callback(engine.dispose)
+        erasures = ErasureJournal.of(folder.root, key_ring)
+        if why_not is None:
+            erasures = replayed(erasures, engine, key_ring, clock)
         writer = Writer(
             engine,
             clock=clock,
@@ -153,6 +191,8 @@ def open_components(
             watcher=telemetry,
             queue_limit=settings.queue_limit,
         )
+        if why_not is not None:
+            writer.refuse(why_not)
         service = Service(
             clock=clock,
             telemetry=telemetry,
@@ -166,9 +206,19 @@ def open_components(
             settings=settings,
             service=service,
             keys=key_ring,
+            vault=vault,
+            erasures=erasures,
             registries=copies,
             release=release or bundled_release(),
         )
+
+
+def replayed(
+    journal: ErasureJournal, engine: Engine, key_ring: KeyRing, clock: Clock
+) -> ErasureJournal:
+    """The journal, once the database has every erasure that it tells of."""
+    replay_erasures(engine, journal, keys=key_ring, now=clock.now())
+    return journal
 
 
 def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
@@ -180,7 +230,7 @@ def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
 def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doors:
     """Put the application together. ``routes`` are all of ours; a test may add one."""
     service = components.service
-    document = SchemaDocument(lambda: _litestar(service, routes, made, describes_itself=True))
+    document = SchemaDocument(lambda: _litestar(service, routes, made))
     key_ring, release = components.keys, components.release
     recording = RecordEvents(key_ring, release=release.digest)
     gate = Gate(
@@ -189,23 +239,28 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
         registries=components.registries,
         permits=PermitSigner(*key_ring.permit_key()),
     )
+    adopt = AdoptRelease(release)
     made = {
         "check_messages": CheckMessages(gate),
         "document": document,
+        "erase_subjects": EraseSubjects(key_ring, components.erasures),
         "event_works": EventWorks(recording),
-        "found_organisation": FoundOrganisation(key_ring),
+        "found_organisation": FoundOrganisation(key_ring, release=release),
         "issue_keys": IssueKeys(),
+        "key_keeper": KeyKeeper(key_ring),
         "key_ring": key_ring,
         "load_registry": LoadRegistry(components.registries),
         "put_senders": PutSenders(),
         "readiness": Readiness(release=release.id),
         "registries": components.registries,
+        "record_access": RecordAccess(),
         "release": release,
         "report_sending": ReportSending(key_ring, release=release.digest),
         "revoke_keys": RevokeKeys(),
     }
-    app = _litestar(service, routes, made, describes_itself=False)
-    return Doors(Front(app, service), Front(app, service, operator=True), app)
+    signer = CheckpointSigner(service, key_ring, components.vault)
+    app = _litestar(service, routes, made, signer=signer, adopt=adopt)
+    return Doors(Front(app, service), Front(app, service, operator=True), app, signer)
 
 
 def service_version() -> str:
@@ -217,10 +272,15 @@ def service_version() -> str:
 
 
 def _litestar(
-    service: Service, routes: Sequence[Any], made: Mapping[str, Any], *, describes_itself: bool
+    service: Service,
+    routes: Sequence[Any],
+    made: Mapping[str, Any],
+    *,
+    signer: CheckpointSigner | None = None,
+    adopt: AdoptRelease | None = None,
 ) -> Litestar:
     """Litestar adds pages of its own to an app that describes itself, so the one that serves
-    does not, and its twin is asked for the description."""
+    does not, and its twin, which has nothing to do, is asked for the description."""
     return Litestar(
         route_handlers=routes,
         request_class=Call,
@@ -228,8 +288,10 @@ def _litestar(
         middleware=[Guard],
         dependencies={name: _provided(thing) for name, thing in made.items()},
         exception_handlers={Exception: answer_problem},
-        openapi_config=openapi_config(service_version()) if describes_itself else None,
-        lifespan=[_lifespan_of(service)],
+        openapi_config=None if signer else openapi_config(service_version()),
+        lifespan=[_lifespan_of(service, signer, adopt, made["key_keeper"])]
+        if signer and adopt
+        else [],
         logging_config=None,
         debug=False,
     )
@@ -239,16 +301,31 @@ def _provided(made: Any) -> Provide:
     return Provide(lambda: made, sync_to_thread=False)
 
 
-def _lifespan_of(service: Service) -> Any:
+def _lifespan_of(
+    service: Service, signer: CheckpointSigner, adopt: AdoptRelease, keeper: KeyKeeper
+) -> Any:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         service.writer.start()
         service.telemetry.started(version=service_version(), sqlite=sqlite3.sqlite_version)
-        sweeper = asyncio.create_task(sweep_forever(service.writer))
+        tasks = []
+        if service.writer.read_only is None:
+            await adopt_everywhere(service, adopt)
+            await signer.sign_grown()
+            running = (
+                sweep_forever(service.writer),
+                sign_forever(service.writer, signer),
+                state_indexes_forever(service),
+                rotate_forever(service, keeper),
+            )
+            tasks = [asyncio.create_task(task) for task in running]
         try:
             yield
         finally:
-            sweeper.cancel()
+            for task in tasks:
+                task.cancel()
+            if service.writer.read_only is None:
+                await signer.sign_grown()
             await service.writer.stop()
             service.telemetry.stopped()
 

@@ -39,9 +39,12 @@ Read = Callable[[Connection, datetime], Any]
 class Answer(Response[T]):
     """A rendered answer of shape ``T``, sent as it is. It may not be stored unless said."""
 
-    def __init__(self, reply: Reply, *, cache_control: str = "no-store") -> None:
+    def __init__(
+        self, reply: Reply, *, cache_control: str = "no-store", media_type: bytes = _JSON
+    ) -> None:
         self.reply = reply
         self.cache_control = cache_control
+        self.content_type = media_type
 
     def to_asgi_response(self, *_: Any, **__: Any) -> "Answer[T]":  # type: ignore[override]
         """It is one already."""
@@ -50,7 +53,7 @@ class Answer(Response[T]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = self.reply.body
         headers = [
-            (b"content-type", _JSON),
+            (b"content-type", self.content_type),
             (b"cache-control", self.cache_control.encode()),
             (b"content-length", b"%d" % len(body)),
         ]
@@ -199,12 +202,15 @@ class Call(Request[Any, Any, Any]):
         *,
         shape: Callable[[A], T],
         status: int | None = None,
+        keep: bool = True,
     ) -> Answer[T]:
         """Run ``read`` on a read-only connection and answer what it finds.
 
-        A POST that only reads may come with an idempotency key too; then its answer is kept.
+        A POST that only reads may come with an idempotency key too; then its answer is kept,
+        but not (``keep``) where it permits something that may be over when it is asked again.
         """
-        if self.scope["method"] == "POST" and self.header(_KEY_HEADER) is not None:
+        is_kept = keep and self.scope["method"] == "POST" and self.header(_KEY_HEADER) is not None
+        if is_kept and self.exchange.service.writer.read_only is None:
             return await self.write(_READ_ONCE, read, shape=shape, status=status)
         now = self.now
         found = await self.exchange.service.reader.run(lambda connection: read(connection, now))

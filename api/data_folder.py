@@ -2,18 +2,20 @@
 
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from api.errors import DataFolderError
+from consent.keys.key_ring import KEY_STORE_FILE, ROOT_KEY_FILE
 
 SOCKET_PATH_LENGTH_MAX = 100
 """Of the 104 or 108 bytes that systems give to the path of a socket."""
 
 
 class DataFolder:
-    """The layout of the folder that ``init`` makes. Nothing here creates or opens a file."""
+    """The layout of the folder that ``init`` makes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -21,6 +23,9 @@ class DataFolder:
         self.lock = root / "lock"
         self.socket = root / "service.sock"
         self.registries = root / "registries"
+        self.vault = root / "vault"
+        self.root_key = root / ROOT_KEY_FILE
+        self.key_store = root / KEY_STORE_FILE
 
     @property
     def database_url(self) -> str:
@@ -42,6 +47,35 @@ class DataFolder:
             yield f"/proc/self/fd/{descriptor}/{self.socket.name}"
         finally:
             os.close(descriptor)
+
+    def make(self) -> None:
+        """Make the folder, for its owner only. One that holds anything is left as it is."""
+        if self.root_key.exists() or self.key_store.exists():
+            raise DataFolderError(f"{self.root} is a data folder already; nothing was changed")
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.is_empty():
+                raise DataFolderError(
+                    f"{self.root} holds something else already; name a folder that is not there yet"
+                )
+            self.root.chmod(0o700)
+        except OSError as error:
+            raise DataFolderError(f"{self.root} cannot be made: {error.strerror}") from None
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing of ours, nor anything else."""
+        return not self.root.exists() or not any(self.root.iterdir())
+
+    def is_served(self) -> bool:
+        """Whether a service listens on the socket, and we may talk to it."""
+        if not self.root.is_dir():
+            return False
+        with self.socket_address() as address, socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(address)
+            except OSError:
+                return False
+        return True
 
     def require(self) -> None:
         """Say what to do when there is no such folder."""

@@ -132,6 +132,12 @@ class DataFolderError(ComplianceError):
     code: ClassVar[str] = "data_folder_error"
 
 
+class ListenError(ComplianceError):
+    """The address to serve on cannot be had."""
+
+    code: ClassVar[str] = "listen_error"
+
+
 class SchemaError(ComplianceError):
     """The database is not at the schema that this version knows."""
 

@@ -11,10 +11,11 @@ import msgspec
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from api.callers import OPERATOR_DOOR
-from api.errors import AddressInUrlError
+from api.errors import AddressInUrlError, NotFoundError
 from api.exchange import PLACE, Exchange, Service
 from api.problems import MEDIA_TYPE, headers_of, problem_of
 from api.redaction import url_carries_address
+from rules.errors import ComplianceError
 
 INBOUND = "/v1/inbound/"
 """Some providers call their webhook with numbers in the URL; only they may."""
@@ -64,11 +65,13 @@ class Front:
         try:
             if _has_address(scope):
                 raise AddressInUrlError("send addresses in the body: URLs end up in logs")
+            if "\0" in scope["path"]:
+                raise NotFoundError("nothing has a name with a zero in it")
             await self._app(scope, receive, send_with_id)
         except Exception as error:
             # What breaks after the answer began cannot be told to the caller any more: the
             # connection closes on a body that is not whole.
-            if not isinstance(error, AddressInUrlError):
+            if not isinstance(error, ComplianceError):
                 exchange.failed(_first_cause(error))
             if status == 0:
                 await _answer(error, exchange, send_with_id)

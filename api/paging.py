@@ -53,7 +53,10 @@ def page_of(
 
 def _decoded(text: str) -> str:
     padded = text + "=" * (-len(text) % 4)
-    return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    place = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    if "\0" in place:
+        raise ValueError("no id holds a zero")
+    return place
 
 
 def _cursor_at(place: str) -> str:

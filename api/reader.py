@@ -20,6 +20,10 @@ class Reader:
         self._engine = engine
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="reader")
 
+    async def run_long(self, read: Callable[[Connection], T]) -> T:
+        """The same for what asks many times: one state of the database, on PostgreSQL too."""
+        return await self.run(lambda connection: read(_at_one_state(connection)))
+
     async def run(self, read: Callable[[Connection], T]) -> T:
         """Await what ``read`` returns. What was acknowledged before the call is seen by it."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.run_here, read)
@@ -38,3 +42,10 @@ class Reader:
         """Wait for what runs, and close the connections."""
         self._pool.shutdown()
         self._engine.dispose()
+
+
+def _at_one_state(connection: Connection) -> Connection:
+    """On SQLite a transaction sees one state anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    return connection

@@ -92,7 +92,7 @@ def access_of(handler: BaseRouteHandler) -> Access:
     """What this route asks for, from its ``opt``; closed if it says nothing."""
     opt = handler.opt
     parameters = frozenset(
-        name
+        field.kwarg_definition.name or name
         for name, field in handler.parsed_fn_signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
     )

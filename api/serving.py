@@ -14,8 +14,7 @@ from litestar.types import ASGIApp
 
 from api.app import Components, create_app, open_components
 from api.data_folder import DataFolder
-from api.database import migrate
-from api.errors import DataFolderError
+from api.errors import DataFolderError, ListenError
 from api.settings import Settings
 from api.telemetry import capture_libraries
 
@@ -47,7 +46,14 @@ def serve(settings: Settings, *, on_start: Started | None = None) -> None:
                 on_start(components, address)
 
         server = TwoDoorServer(config, socket_for_commands, started)
-        server.run()
+        try:
+            server.run()
+        except SystemExit:
+            # The server's own way to say that it could not start; its log has the error's name.
+            raise ListenError(
+                f"nothing could be served on {settings.host}:{settings.port}; "
+                "if something else listens there, stop it or choose another --port"
+            ) from None
 
 
 def make_network_door() -> ASGIApp:
@@ -139,7 +145,9 @@ class _CommandSocket:
 
 def _serve_by_several(settings: Settings) -> None:
     assert settings.database_url is not None, "checked: SQLite takes one process"
-    migrate(settings.database_url)
+    # What is wrong with the ledger is told once, and migrated is by one.
+    with open_components(settings):
+        pass
     os.environ.update(settings.to_environment())
     uvicorn.run(
         "api.serving:make_network_door",

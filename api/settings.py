@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from api.errors import SettingsError
+from consent.keys.providers import RootKeyPlace
 
 PREFIX = "CLEARTOSEND_"
 LOG_REQUESTS = ("all", "errors", "none")
@@ -17,25 +18,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``data`` is the folder of keys, registry copies and, by default, the SQLite database.
     ``database_url`` names a PostgreSQL database instead (``postgresql://…``).
+    ``vault`` is the folder of the last checkpoints; put it where the database is not, so that
+    nobody can put both back to an old copy. ``fsck_tail`` is how many entries of each log are
+    looked through at the start.
     ``public_base_url`` is how recipients and providers reach the service behind a proxy.
     ``log_requests`` chooses which requests get a line in the log: all, errors or none.
+    ``root_key`` says where the root key is kept: ``file:`` (in the data folder), ``file:<path>``,
+    ``env:<VARIABLE>``, ``aws-kms:<key id>`` or ``vault:<url>/<name>``.
     ``queue_limit`` is how many requests may wait for the writer before checks get a 503.
     """
 
     data: Path = Path("data")
     database_url: str | None = None
+    vault: Path | None = None
+    fsck_tail: int = 1000
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
     public_base_url: str | None = None
     log_level: str = "info"
     log_requests: str = "all"
+    root_key: str = "file:"
     queue_limit: int = 8192
     reader_threads: int = 4
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the variables that begin with our prefix; one that we do not know is an error."""
+    def from_environment(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        options: Mapping[str, str | None] | None = None,
+    ) -> "Settings":
+        """Read the variables that begin with our prefix; one that we do not know is an error.
+
+        ``options`` are settings by name that a command was given: they come before variables,
+        where they are not None.
+        """
         given: dict[str, str] = {}
         for name, value in environ.items():
             if not name.startswith(PREFIX):
@@ -44,14 +62,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if field not in cls.__struct_fields__:
                 raise SettingsError(f"{name} is not a setting; see docs/operating.md")
             given[field] = value
-        data = given.pop("data", None)
+        given |= {name: value for name, value in (options or {}).items() if value is not None}
+        paths = {name: Path(given.pop(name)) for name in ("data", "vault") if name in given}
         try:
             settings = msgspec.convert(given, cls, strict=False)
         except msgspec.ValidationError as error:
             raise SettingsError(f"a {PREFIX} variable cannot be read: {error}") from None
-        if data is not None:
-            settings = msgspec.structs.replace(settings, data=Path(data))
-        return settings.checked()
+        return msgspec.structs.replace(settings, **paths).checked()
 
     def to_environment(self) -> dict[str, str]:
         """The variables that say the same, for processes that are started from this one."""
@@ -61,12 +78,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if (value := getattr(self, name)) is not None
         }
 
+    def root_key_place(
+        self, environ: Mapping[str, str] = os.environ, *, is_next: bool = False
+    ) -> RootKeyPlace:
+        """Where the root key is kept; ``is_next``: where a new one goes meanwhile."""
+        return RootKeyPlace(self.root_key, self.data, environ, is_next=is_next)
+
     def checked(self) -> "Settings":
         """Refuse combinations that cannot work, before anything is opened."""
         if self.log_requests not in LOG_REQUESTS:
             raise SettingsError(f"log_requests is one of {', '.join(LOG_REQUESTS)}")
         if self.workers > 1 and self.database_url is None:
             raise SettingsError("SQLite takes one process; for several workers set database_url")
+        if self.fsck_tail < 0:
+            raise SettingsError("fsck_tail is a number of entries; 0 looks at none")
         if self.workers < 1 or self.reader_threads < 1 or self.queue_limit < 1:
             raise SettingsError("workers, reader_threads and queue_limit are at least 1")
         if self.database_url is not None and not self.database_url.startswith(

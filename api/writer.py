@@ -28,6 +28,7 @@ from api.errors import (
     WorkFailedError,
 )
 from api.work import Once, Perishable, Priority, Reply, Work
+from consent.ledger.errors import ReadOnlyError
 from rules.errors import ComplianceError
 
 TURN_WEIGHT_MAX = 256
@@ -153,6 +154,8 @@ class Writer:
         self._idle = False
         self._wake_scheduled = False
         self._stopping = False
+        self._read_only: str | None = None
+        self._on_turn: Callable[[], None] | None = None
         self._connection: Connection | None = None
         self._unit_seconds = TURN_SECONDS / TURN_WEIGHT_MAX
         self._thread: threading.Thread | None = None
@@ -183,6 +186,8 @@ class Writer:
         """
         if self._stopping or not self.is_alive:
             raise StoppingError("the service is stopping; nothing was decided")
+        if self._read_only is not None:
+            raise ReadOnlyError(f"nothing was decided or recorded: {self._read_only}")
         loop = self._loop
         assert loop is not None, "is_alive says that the writer has started"
         item = Item(work, request, organisation, once, weight, loop.create_future())
@@ -201,6 +206,19 @@ class Writer:
             self._wake_ups.put(None)
             await asyncio.to_thread(self._thread.join)
 
+    def refuse(self, why: str) -> None:
+        """Take no more work in this process: what would be written to is not sound."""
+        self._read_only = why
+
+    def after_turns(self, tell: Callable[[], None]) -> None:
+        """Have ``tell`` called in the event loop after each turn."""
+        self._on_turn = tell
+
+    @property
+    def read_only(self) -> str | None:
+        """Why nothing is written; None where all is well."""
+        return self._read_only
+
     @property
     def is_alive(self) -> bool:
         """Whether the thread is there to take turns."""
@@ -218,6 +236,8 @@ class Writer:
             self._wake_ups.put(None)
 
     def _deliver(self, items: Sequence[Item]) -> None:
+        if self._on_turn is not None:
+            self._on_turn()
         for item in items:
             if item.future.done():  # Its caller has gone; what it asked for is done all the same.
                 continue

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from audit import tables
 from audit.decision_records import (
@@ -55,6 +55,14 @@ _FIND_ALIASES = select(
 ).where(
     tables.decision_alias.c.organisation == bindparam("organisation"),
     tables.decision_alias.c.decision.in_(bindparam("ids", expanding=True)),
+)
+_FORGET = delete(tables.decision_alias).where(
+    tables.decision_alias.c.organisation == bindparam("its_organisation"),
+    tables.decision_alias.c.token.in_(bindparam("tokens", expanding=True)),
+)
+_FORGET_MONTH = delete(tables.decision_alias).where(
+    tables.decision_alias.c.organisation == bindparam("its_organisation"),
+    tables.decision_alias.c.key_version == bindparam("version"),
 )
 
 
@@ -161,6 +169,27 @@ def find_many(
 def token_of(key: SealingKey, organisation: str, blind_index: bytes) -> bytes:
     """Give the token by which a stranger's decisions of one month are found: equal, or nothing."""
     return key.cipher.encrypt(_TOKEN_NONCE, blind_index, _token_use(key, organisation))
+
+
+def forget_strangers(
+    connection: Connection, organisation: str, blind_indexes: Collection[bytes], *, keys: KeyRing
+) -> int:
+    """Delete what leads from these blind indexes to decisions, of every month; say how much."""
+    tokens = [
+        token_of(keys.opening_key(organisation, KeyKind.DECISION, version), organisation, index)
+        for version in keys.versions_of(organisation, KeyKind.DECISION)
+        for index in blind_indexes
+    ]
+    if not tokens:
+        return 0
+    wanted = {"its_organisation": organisation, "tokens": tokens}
+    return connection.execute(_FORGET, wanted).rowcount
+
+
+def forget_month(connection: Connection, organisation: str, version: int) -> int:
+    """Delete what leads to the decisions of a month whose key is destroyed; say how much."""
+    wanted = {"its_organisation": organisation, "version": version}
+    return connection.execute(_FORGET_MONTH, wanted).rowcount
 
 
 def _entry_of(

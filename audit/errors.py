@@ -27,3 +27,9 @@ class NotAllowedError(ComplianceError):
     """No leave was given for this message, so there is nothing to report."""
 
     code: ClassVar[str] = "not_allowed"
+
+
+class ExportError(ComplianceError):
+    """What is asked for cannot be exported (yet): it lies beyond what has been signed."""
+
+    code: ClassVar[str] = "export_error"

@@ -26,9 +26,15 @@ def is_stopped_since(events: Iterable[KeptEvent], consent_size: int) -> bool:
 def is_overtaken(
     connection: Connection, organisation: str, decision: RecordedDecision, *, keys: KeyRing
 ) -> bool:
-    """The same from the decision alone, where nobody gives the address again."""
+    """The same from the decision alone, where nobody gives the address again.
+
+    A stranger's decision whose alias is gone was about somebody who has been erased since, on
+    record or not in between: nothing is left that could say so, and so it counts as that.
+    """
     subject = decision.subject
-    if subject is None and decision.blind_index is not None:
+    if subject is None:
+        if decision.blind_index is None:
+            return True
         known = find_by_index(connection, organisation, [decision.blind_index], keys=keys)
         found = known.get(decision.blind_index)
         subject = None if found is None else found.id

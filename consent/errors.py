@@ -66,3 +66,9 @@ class RegistryUnreadableError(ComplianceError):
     """A loaded copy is missing on disk, or is not the one that was loaded."""
 
     code: ClassVar[str] = "registry_unreadable"
+
+
+class ErasureJournalError(ComplianceError):
+    """The erasure journal is missing, damaged, or of another ledger."""
+
+    code: ClassVar[str] = "erasure_journal_error"

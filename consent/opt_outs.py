@@ -5,7 +5,7 @@ opt-out reaches as far as if the part had not been there.
 """
 
 import json
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -15,7 +15,10 @@ import msgspec
 from consent.errors import NoAddressError
 from consent.events import ConsentEvent, Evidence, Flag, RecordedKind
 from jurisdictions.addresses import Address
+from rules.history import same_brand
 from rules.vocabulary import Channel, Purpose, Via
+
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
 _Read = TypeVar("_Read")
 
@@ -104,12 +107,17 @@ class _Reading:
 
 
 def widened(
-    event: ConsentEvent, address: Address, known_senders: Container[str], *, now: datetime
+    event: ConsentEvent, address: Address, known_senders: Mapping[str, str], *, now: datetime
 ) -> ConsentEvent:
     """The same stop without whatever cannot be stored or found, and so one that reaches further.
 
-    It binds from ``now`` at the latest.
+    It binds from ``now`` at the latest. A brand that is the name of its sender (in
+    ``known_senders``, by id) goes as well: the sender may be renamed, and is meant all the same.
     """
+    own_name = known_senders.get(event.sender or "")
+    if event.brand is not None and own_name is not None and same_brand(event.brand, own_name):
+        unread = _kept_too(event, ("brand",))
+        event = msgspec.structs.replace(event, brand=None, unread=unread)
     lost: dict[str, Flag] = {
         name: flag for name, flag in _TEXTS.items() if not is_storable(getattr(event, name) or "")
     }
@@ -143,9 +151,12 @@ def is_storable(text: str) -> bool:
 
 
 def is_instant(at: datetime) -> bool:
-    """Whether it can be told in UTC: the first and last day of all years cannot everywhere."""
+    """Whether it can be told on every clock: the first and last days of all years cannot.
+
+    Nobody who is alive said anything before ``EARLIEST``.
+    """
     try:
-        return at.astimezone(UTC).tzinfo is UTC
+        return at.astimezone(UTC) >= EARLIEST
     except OverflowError:
         return False
 

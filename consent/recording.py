@@ -5,7 +5,7 @@ alone is recorded whatever it looks like, in the widest sense that it may have; 
 must be whole, for it may later permit a message.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -178,7 +178,7 @@ def _project(
 
 
 def _read(
-    given: EventInput, known_senders: Container[str], now: datetime
+    given: EventInput, known_senders: Mapping[str, str], now: datetime
 ) -> ConsentEvent | ComplianceError:
     if given.event.event in STOPS:
         assert isinstance(given.whom, Address), "without its address a stop suppresses nothing"
@@ -190,7 +190,7 @@ def _read(
     return given.event
 
 
-def _must_be_whole(given: EventInput, known_senders: Container[str], now: datetime) -> None:
+def _must_be_whole(given: EventInput, known_senders: Mapping[str, str], now: datetime) -> None:
     event, word = given.event, given.event.event.value
     if event.event in OWN_OPERATION:
         raise EventRefusedError(f"{word} has its own route")

@@ -34,7 +34,7 @@ class RegistrationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_default
             purpose=self.purpose,
             text=self.text,
             starts=self.valid_from,
-            ends=self.valid_until - timedelta(days=1) if self.valid_until else None,
+            ends=None if self.valid_until is None else _day_before(self.valid_until),
         )
 
 
@@ -56,6 +56,10 @@ class SenderRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             jurisdictions=jurisdictions,
             registrations=tuple(held.to_facts() for held in self.registrations),
         )
+
+
+def _day_before(day: date) -> date:
+    return date.min if day == date.min else day - timedelta(days=1)
 
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")

@@ -32,7 +32,7 @@ _BY_BLIND_INDEX = ByMany(
         )
         .where(
             subject_alias.c.organisation == bindparam("organisation"),
-            subject_alias.c.index_version == bindparam("index_version"),
+            among(subject_alias.c.index_version, "index_versions"),
             among(subject_alias.c.blind_index, "blind_indexes"),
             subject_alias.c.valid_until.is_(None),
         )
@@ -80,8 +80,16 @@ Whom = Address | KnownSubject | Stranger
 
 
 def blind_indexes_of(organisation: str, address: Address, keys: KeyRing) -> tuple[bytes, ...]:
-    """The keyed hash of each equal spelling, in the same order whichever was given."""
-    return tuple(keys.blind_index(organisation, spelling) for spelling in address.spellings)
+    """The keyed hash of each equal spelling, in the same order whichever was given.
+
+    Those under the newest version of the index come first; until everybody is re-indexed, those
+    under the older ones follow.
+    """
+    return tuple(
+        keys.blind_index(organisation, spelling, version=version)
+        for version in keys.index_versions(organisation)
+        for spelling in address.spellings
+    )
 
 
 def find_by_index(
@@ -94,7 +102,7 @@ def find_by_index(
         connection,
         {
             "organisation": organisation,
-            "index_version": keys.index_version(organisation),
+            "index_versions": list(keys.index_versions(organisation)),
             "blind_indexes": list(blind_indexes),
         },
     )
@@ -150,52 +158,20 @@ def find_or_make_many(
     by_id = find_by_id(connection, organisation, ids)
     wanted = {index for each in indexes for index in each}
     by_index = find_by_index(connection, organisation, wanted, keys=keys)
-    _add_spellings(connection, organisation, indexes, by_index, keys=keys, now=now)
+    versions = _versions_of(indexes, keys.index_versions(organisation))
+    _add_spellings(connection, organisation, indexes, by_index, versions=versions, now=now)
     on_record = {person.id for person in (*by_id.values(), *by_index.values())}
     data_keys = load_keys(connection, organisation, on_record, keys=keys)
-    data_keys |= _make_missing(connection, organisation, indexes, by_index, keys=keys, now=now)
+    new = _missing(indexes, by_index)
+    made = _make_many(connection, organisation, new, versions=versions, keys=keys, now=now)
+    for aliases, (person, _) in zip(new, made, strict=True):
+        by_index.update(dict.fromkeys(aliases, person))
+    data_keys |= {person.id: key for person, key in made}
     people = [
         by_id.get(whom.id) if isinstance(whom, KnownSubject) else first_of(each, by_index)
         for whom, each in zip(whoms, indexes, strict=True)
     ]
     return [(person, data_keys[person.id]) if person else None for person in people]
-
-
-def make_many(
-    connection: Connection,
-    organisation: str,
-    blind_indexes: Sequence[Collection[bytes]],
-    *,
-    keys: KeyRing,
-    now: datetime,
-) -> list[tuple[Subject, SealingKey]]:
-    """Make one person for each set of blind indexes, with a key of their own."""
-    if not blind_indexes:
-        return []
-    made = [Subject(new_subject_id(), 0) for _ in blind_indexes]
-    new_keys = [keys.new_subject_key(organisation, one.id, FIRST_KEY_VERSION) for one in made]
-    connection.execute(
-        subject.insert(),
-        [{"organisation": organisation, "id": one.id, "head_seq": 0} for one in made],
-    )
-    connection.execute(
-        subject_key.insert(),
-        [
-            {
-                "organisation": organisation,
-                "subject": one.id,
-                "version": FIRST_KEY_VERSION,
-                "wrapping_key_version": key.wrapping_key_version,
-                "wrapped": key.wrapped,
-            }
-            for one, key in zip(made, new_keys, strict=True)
-        ],
-    )
-    aliases = [
-        (index, one.id) for one, each in zip(made, blind_indexes, strict=True) for index in each
-    ]
-    _insert_aliases(connection, organisation, aliases, keys=keys, now=now)
-    return [(one, key.key) for one, key in zip(made, new_keys, strict=True)]
 
 
 def load_keys(
@@ -238,10 +214,10 @@ def _add_spellings(
     indexes: Sequence[tuple[bytes, ...]],
     by_index: dict[bytes, Subject],
     *,
-    keys: KeyRing,
+    versions: Mapping[bytes, int],
     now: datetime,
 ) -> None:
-    """Let spellings that have become equal to a known one lead to the same person."""
+    """Let every spelling lead where a known one leads, under every version of the index."""
     missing: dict[bytes, Subject] = {}
     for each in indexes:
         person = first_of(each, by_index)
@@ -252,21 +228,15 @@ def _add_spellings(
         connection,
         organisation,
         [(index, person.id) for index, person in missing.items()],
-        keys=keys,
+        versions=versions,
         now=now,
     )
 
 
-def _make_missing(
-    connection: Connection,
-    organisation: str,
-    indexes: Sequence[tuple[bytes, ...]],
-    by_index: dict[bytes, Subject],
-    *,
-    keys: KeyRing,
-    now: datetime,
-) -> dict[bytes, SealingKey]:
-    """Make a person for every address that nobody has yet, once however often it comes."""
+def _missing(
+    indexes: Sequence[tuple[bytes, ...]], by_index: Mapping[bytes, Subject]
+) -> list[set[bytes]]:
+    """The indexes of every address that nobody has yet, once however often it comes."""
     new: list[set[bytes]] = []
     slot_of: dict[bytes, int] = {}
     for each in indexes:
@@ -277,10 +247,56 @@ def _make_missing(
             new.append(set())
         new[slot].update(each)
         slot_of.update(dict.fromkeys(each, slot))
-    made = make_many(connection, organisation, new, keys=keys, now=now)
-    for aliases, (person, _) in zip(new, made, strict=True):
-        by_index.update(dict.fromkeys(aliases, person))
-    return {person.id: key for person, key in made}
+    return new
+
+
+def _versions_of(indexes: Sequence[tuple[bytes, ...]], versions: Sequence[int]) -> dict[bytes, int]:
+    """Under which version each index was made. Of one that came alone nobody knows: it counts as
+    of the oldest, which is then kept."""
+    found: dict[bytes, int] = {}
+    for each in indexes:
+        spellings = len(each) // len(versions)
+        for place, index in enumerate(each):
+            found[index] = versions[place // spellings if spellings else -1]
+    return found
+
+
+def _make_many(
+    connection: Connection,
+    organisation: str,
+    blind_indexes: Sequence[Collection[bytes]],
+    *,
+    versions: Mapping[bytes, int],
+    keys: KeyRing,
+    now: datetime,
+) -> list[tuple[Subject, SealingKey]]:
+    """Make one person for each set of blind indexes, with a key of their own."""
+    if not blind_indexes:
+        return []
+    made = [Subject(new_subject_id(), 0) for _ in blind_indexes]
+    new_keys = [keys.new_subject_key(organisation, one.id, FIRST_KEY_VERSION) for one in made]
+    connection.execute(
+        subject.insert(),
+        [{"organisation": organisation, "id": one.id, "head_seq": 0} for one in made],
+    )
+    connection.execute(
+        subject_key.insert(),
+        [
+            {
+                "organisation": organisation,
+                "subject": one.id,
+                "version": FIRST_KEY_VERSION,
+                "wrapping_key_version": key.wrapping_key_version,
+                "wrapped": key.wrapped,
+            }
+            for one, key in zip(made, new_keys, strict=True)
+        ],
+    )
+    aliases = [
+        (index, one.id) for one, each in zip(made, blind_indexes, strict=True) for index in each
+    ]
+    _insert_aliases(connection, organisation, aliases, versions=versions, now=now)
+    return [(one, key.key) for one, key in zip(made, new_keys, strict=True)]
 
 
 def _insert_aliases(
@@ -288,18 +304,17 @@ def _insert_aliases(
     organisation: str,
     aliases: Sequence[tuple[bytes, bytes]],
     *,
-    keys: KeyRing,
+    versions: Mapping[bytes, int],
     now: datetime,
 ) -> None:
     if not aliases:
         return
-    index_version = keys.index_version(organisation)
     connection.execute(
         subject_alias.insert(),
         [
             {
                 "organisation": organisation,
-                "index_version": index_version,
+                "index_version": versions[blind_index],
                 "blind_index": blind_index,
                 "valid_from": now,
                 "subject": id_,

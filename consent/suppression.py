@@ -5,9 +5,11 @@ happened and what it covered as it was given. A later grant deletes nothing: the
 latest word. Merging only ever adds to what a standing says, so it never loosens.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection, bindparam, select
 
 from consent.among import ByMany
@@ -24,6 +26,7 @@ SUPPRESSING: Final = STOPS | {RecordedKind.ERASE}
 _BY_TOKEN = ByMany(
     lambda among: select(
         suppression.c.token,
+        suppression.c.token_version,
         suppression.c.kind,
         suppression.c.idx,
         suppression.c.occurred_at,
@@ -39,6 +42,110 @@ _BY_TOKEN = ByMany(
 )
 
 
+class Token(msgspec.Struct, frozen=True, array_like=True):
+    """What stands for one spelling of an address, and which key made it."""
+
+    version: int
+    token: bytes
+
+
+class Suppressed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A row of the table: what one token was suppressed by, at ``idx`` of the consent log."""
+
+    token: bytes
+    token_version: int
+    kind: str
+    idx: int
+    at: datetime
+    sender: str | None = None
+    channel: str | None = None
+    purpose: str | None = None
+    brand: str | None = None
+    via: str | None = None
+
+
+def tokens_of(
+    organisation: str, addresses: Iterable[Address], *, keys: KeyRing
+) -> tuple[Token, ...]:
+    """The tokens of every spelling of these addresses, under the newest key."""
+    version = keys.token_version(organisation)
+    spellings = {spelling for address in addresses for spelling in address.spellings}
+    tokens = (keys.suppression_token(organisation, spelling) for spelling in sorted(spellings))
+    return tuple(Token(version, token) for token in tokens)
+
+
+def tokens_of_spelling(organisation: str, spelling: str, *, keys: KeyRing) -> list[bytes]:
+    """The tokens of one spelling, under every key that there is."""
+    return [
+        keys.suppression_token(organisation, spelling, version=version)
+        for version in keys.token_versions(organisation)
+    ]
+
+
+def every_token_of(
+    organisation: str, addresses: Iterable[Address], *, keys: KeyRing
+) -> list[bytes]:
+    """The tokens of every spelling of these addresses, under every key that there is."""
+    return [
+        token
+        for address in addresses
+        for spelling in address.spellings
+        for token in tokens_of_spelling(organisation, spelling, keys=keys)
+    ]
+
+
+def load_rows(
+    connection: Connection, organisation: str, tokens: Collection[bytes]
+) -> tuple[Suppressed, ...]:
+    """The rows of these tokens, as they stand, in one statement."""
+    rows = _BY_TOKEN.execute(
+        connection, {"organisation": organisation, "tokens": list(set(tokens))}
+    )
+    found = [
+        Suppressed(
+            token=row.token,
+            token_version=row.token_version,
+            kind=row.kind,
+            idx=row.idx,
+            at=row.occurred_at,
+            sender=row.sender,
+            channel=row.channel,
+            purpose=row.purpose,
+            brand=row.brand,
+            via=row.via,
+        )
+        for row in rows
+    ]
+    return tuple(sorted(found, key=lambda row: (row.idx, row.token)))
+
+
+def restore(connection: Connection, organisation: str, rows: Iterable[Suppressed]) -> int:
+    """Add those rows that are not there, and say how many; what stands is never touched."""
+    wanted = {(row.token, row.kind, row.idx): row for row in rows}
+    standing = load_rows(connection, organisation, [token for token, _, _ in wanted])
+    for row in standing:
+        wanted.pop((row.token, row.kind, row.idx), None)
+    missing = [
+        {
+            "organisation": organisation,
+            "token": row.token,
+            "kind": row.kind,
+            "idx": row.idx,
+            "token_version": row.token_version,
+            "occurred_at": row.at,
+            "sender": row.sender,
+            "channel": row.channel,
+            "purpose": row.purpose,
+            "brand": row.brand,
+            "via": row.via,
+        }
+        for row in wanted.values()
+    ]
+    if missing:
+        connection.execute(suppression.insert(), missing)
+    return len(missing)
+
+
 def suppress_many(
     connection: Connection,
     organisation: str,
@@ -49,7 +156,7 @@ def suppress_many(
     """Leave a token for every equal spelling of each address, in one statement."""
     version = keys.token_version(organisation)
     rows = [
-        _to_row(organisation, keys.suppression_token(organisation, spelling), version, event)
+        row_of(organisation, keys.suppression_token(organisation, spelling), version, event)
         for address, event in stops
         for spelling in set(address.spellings)
     ]
@@ -116,7 +223,8 @@ def _of_tokens(
     return tuple(merged.values())
 
 
-def _to_row(organisation: str, token: bytes, version: int, event: KeptEvent) -> dict[str, object]:
+def row_of(organisation: str, token: bytes, version: int, event: KeptEvent) -> dict[str, object]:
+    """The row that an opt-out or an erasure leaves for one token of its address."""
     assert event.event in SUPPRESSING, "only an opt-out or an erasure suppresses"
     kind, purpose = event.event, event.purpose
     if kind is RecordedKind.COMPLAINT:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from jurisdictions.coverage import cases
-from jurisdictions.releases import Release
+from jurisdictions.format import AnyRule
+from jurisdictions.releases import Release, preconditions
 from rules.decision import Decision
 from rules.engine import decide
 from rules.facts import Facts
@@ -33,6 +34,22 @@ class Change:
         return _rank(self.after.verdict) < _rank(self.before.verdict)
 
 
+def rule_changes(before: Release, after: Release) -> Iterator[tuple[str, str]]:
+    """Give every rule that does not say the same in both, and whether it was added or removed.
+
+    A rule may change without any of the messages that ``changes`` asks about being answered
+    differently: a closing hour moves between two that are asked.
+    """
+    old, new = _written(before), _written(after)
+    for name in sorted(old.keys() | new.keys()):
+        if name not in new:
+            yield name, "removed"
+        elif name not in old:
+            yield name, "added"
+        elif old[name] != new[name]:
+            yield name, "changed"
+
+
 def changes(before: Release, after: Release, on: date) -> Iterator[Change]:
     """Ask both releases about every kind of message on ``on``, and give where they differ.
 
@@ -40,27 +57,46 @@ def changes(before: Release, after: Release, on: date) -> Iterator[Change]:
     hour of the day, and what is on record. Looser ones are what another person has to approve.
     """
     at = datetime.combine(on, time(12), tzinfo=UTC)
+    moved = frozenset(rule for rule, _ in rule_changes(before, after))
+    if before.researched != after.researched:
+        moved |= {rule.id for rule in preconditions(before.researched)}
     for country in sorted(before.researched | after.researched):
         for channel in Channel:
             for purpose in Purpose:
                 old_cases = cases(country, channel, purpose, at, before.with_sheet)
                 new_cases = cases(country, channel, purpose, at, after.with_sheet)
                 pairs = zip(old_cases, new_cases, strict=True)
-                yield from _of_cell(before, after, country, pairs)
+                yield from _of_cell(before, after, country, pairs, moved)
 
 
 def _of_cell(
-    before: Release, after: Release, country: str, pairs: Iterable[tuple[Facts, Facts]]
+    before: Release,
+    after: Release,
+    country: str,
+    pairs: Iterable[tuple[Facts, Facts]],
+    moved: frozenset[str],
 ) -> Iterator[Change]:
     seen: set[str] = set()
     for old_case, new_case in pairs:
+        # What binds depends neither on the hour nor on the record, so it is looked up once.
+        old_rules = [rule for rule in before.rules if rule.binds.match(old_case)]
+        new_rules = [rule for rule in after.rules if rule.binds.match(new_case)]
+        if old_case == new_case and moved.isdisjoint(r.id for r in (*old_rules, *new_rules)):
+            continue
         for situation, old, new in _situations(old_case, new_case):
-            was, now = decide(old, before.rules), decide(new, after.rules)
+            was, now = decide(old, old_rules), decide(new, new_rules)
             words = f"{old_case.recipient.kind}, {_how(old_case)}{situation}"
             if was.verdict is not now.verdict and words not in seen:
                 seen.add(words)
                 message = old.message
                 yield Change(country, message.channel, message.purpose, words, was, now)
+
+
+def _written(release: Release) -> dict[str, AnyRule]:
+    """Give every rule as its author wrote it; what is made of it may hold what has no equal."""
+    return {
+        rule.id: rule for regulation in release.regulations for rule in regulation.written.rules
+    }
 
 
 def _situations(old: Facts, new: Facts) -> Iterator[tuple[str, Facts, Facts]]:

@@ -116,6 +116,21 @@ def cases(
         yield Facts(sender=sender, recipient=recipient, message=message)
 
 
+def document(release: Release, on: date) -> str:
+    """Write the page that says what the law asks, as the law stands on ``on``."""
+    return (
+        "# What the law asks\n\n"
+        f"Made by `cleartosend rules check --coverage docs/coverage.md --at {on.isoformat()}`.\n"
+        "Each cell says what a message to somebody never heard of needs at the least: "
+        "`written` or `express` consent, `implied` consent or a relation, a look into a "
+        "`register`, or nothing (`-`). Where it depends on who receives and what dials, the "
+        "least and the most are given. Hours, caps, sender ids and texts have rules of their "
+        "own. `union only`: a state whose national law nobody has read yet; what its union asks "
+        "holds there, in the stricter reading. A country that is not in the table is denied all "
+        "but one-time codes and emergencies.\n\n" + table(coverage(release, on))
+    )
+
+
 def table(cells: Iterable[Cell]) -> str:
     """Write the matrix as a Markdown table: a row a country and channel, a column a purpose."""
     head = ["country", "channel", *(purpose.value for purpose in Purpose)]

@@ -10,9 +10,9 @@ from typing import Any
 from jurisdictions.binding import countries_of
 from jurisdictions.loader import DATA, Regulation, load_regulations
 from rules.decision import Decision, Provision
-from rules.engine import decide
 from rules.facts import Facts
 from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
+from rules.plan import Plan, compile_plan
 from rules.rule import ANYWHERE, SINCE_EVER, Binds, Rule, Value
 from rules.vocabulary import Certainty, Channel, Force, Purpose
 
@@ -40,8 +40,12 @@ class Release:
 
     def decide_many(self, facts: Sequence[Facts]) -> list[Decision]:
         """Decide on each of these messages for itself, in their order."""
-        rules = self.rules
-        return [decide(one, rules) for one in facts]
+        return self.plan.decide_many(facts)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The rules, made ready to decide by."""
+        return compile_plan(self.rules)
 
     def registries_asked(
         self, jurisdictions: frozenset[str], channel: Channel, purpose: Purpose

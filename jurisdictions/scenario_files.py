@@ -31,6 +31,9 @@ from rules.vocabulary import (
     Via,
 )
 
+BUNDLED = Path(__file__).parent / "scenarios"
+"""The scenarios that ship with this version."""
+
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 _KEBAB = re.compile(r"[a-z]{2}[a-z0-9]*(-[a-z0-9]+)+\Z")

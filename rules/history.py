@@ -1,7 +1,9 @@
 """Typed consent events of one person, and what words like "in scope" and "revoked" make of them."""
 
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from rules.vocabulary import Channel, EventKind, Level, Purpose, Quality, Via
 
@@ -32,8 +34,8 @@ class Event:
     index: int | None = None
 
     def names(self, brand: str) -> bool:
-        """Tell whether the event speaks of ``brand``; names are compared without case."""
-        return self.brand is None or self.brand.casefold() == brand.casefold()
+        """Tell whether the event speaks of ``brand``, however the two are written."""
+        return self.brand is None or same_brand(self.brand, brand)
 
     def covers(self, channel: Channel, purpose: Purpose) -> bool:
         """Tell whether the event speaks of this channel and this purpose."""
@@ -59,15 +61,37 @@ STOPPED_BY_ANY_OPT_OUT: frozenset[Purpose] = frozenset(
 """What an opt-out that names no purpose stops, where no law says more."""
 
 
-def is_confirmed(grant: Event, events: tuple[Event, ...]) -> bool:
-    """Tell whether a grant that asked for a double opt-in was answered.
+@lru_cache(maxsize=4096)
+def folded_brand(name: str) -> str:
+    """Give a name as it is compared: without case, spaces at its ends, or forms of its letters."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
-    A ``confirm`` answers the last such grant before it, of its own channel if it names one.
+
+def same_brand(left: str, right: str) -> bool:
+    """Tell whether two names are one brand's."""
+    return left == right or folded_brand(left) == folded_brand(right)
+
+
+def answers(confirm: Event, grant: Event, brand: str) -> bool:
+    """Tell whether a ``confirm`` speaks of what this grant to ``brand`` was about."""
+    return (
+        confirm.event is EventKind.CONFIRM
+        and confirm.names(brand)
+        and (confirm.channel is None or grant.channel in (None, confirm.channel))
+        and (confirm.purpose is None or grant.purpose in (None, confirm.purpose))
+    )
+
+
+def is_confirmed(grant: Event, events: tuple[Event, ...], brand: str) -> bool:
+    """Tell whether a grant to ``brand`` that asked for a double opt-in was answered.
+
+    A ``confirm`` answers the last such grant before it, of its own channel, purpose and brand
+    if it names them.
     """
     if Quality.DOUBLE_OPT_IN not in grant.qualities:
         return True
     for confirm in events:
-        if confirm.event is not EventKind.CONFIRM or confirm.at < grant.at:
+        if confirm.at < grant.at or not answers(confirm, grant, brand):
             continue
         asked = [
             event
@@ -75,7 +99,8 @@ def is_confirmed(grant: Event, events: tuple[Event, ...]) -> bool:
             if event.event is EventKind.GRANT
             and Quality.DOUBLE_OPT_IN in event.qualities
             and event.at <= confirm.at
-            and (confirm.channel is None or event.channel in (None, confirm.channel))
+            and event.names(brand)
+            and answers(confirm, event, brand)
         ]
         if asked and asked[-1] is grant:
             return True

@@ -57,12 +57,18 @@ def months_before(day: date, months: int) -> date:
     return date(year, month0 + 1, min(day.day, last))
 
 
+FAR_OFF = datetime(9000, 1, 1, tzinfo=UTC)
+"""An end from then on is none: whoever writes 9999 means never, and years end at 9999."""
+
+
 def lapse_of(since: datetime, period: Period, zones: Iterable[tzinfo]) -> datetime:
     """Give the instant from which ``since`` is more than ``period`` ago, in the strictest zone.
 
     On the clock the period has passed at its last instant. On the calendar the same date
     still counts, so the lapse is the start of the day after it.
     """
+    if since >= FAR_OFF:
+        return FAR_OFF
     if period.unit is Unit.MINUTES:
         return since.astimezone(UTC) + timedelta(minutes=period.count)
     if period.unit is Unit.HOURS:
@@ -75,6 +81,8 @@ def anniversary_of(since: datetime, period: Period, zones: Iterable[tzinfo]) -> 
 
     One day sooner than ``lapse_of``: for laws whose last day is the day before.
     """
+    if since >= FAR_OFF:
+        return FAR_OFF
     return min(
         start_of(_first_day_past(since, period, zone) - timedelta(days=1), zone) for zone in zones
     )

@@ -186,16 +186,19 @@ class Rule:
 
     def next_change(self, facts: Facts, at: datetime) -> datetime | None:
         """Give the first instant after ``at`` at which the rule may say something else."""
-        days = [v.provision.in_force_from for v in self.values]
-        days += [v.until for v in self.values if v.until is not None]
         # Only days to come: the first day of all has no start in a zone east of Greenwich.
         changes = (
             start_of(day, zone)
             for zone in facts.recipient.time_zones
-            for day in days
+            for day in self.change_days()
             if day > at.astimezone(zone).date()
         )
         return min(changes, default=None)
+
+    def change_days(self) -> tuple[date, ...]:
+        """Give every day from which the rule may say something else than the day before."""
+        days = [v.provision.in_force_from for v in self.values]
+        return (*days, *(v.until for v in self.values if v.until is not None))
 
     def next_permitted(self, case: Case) -> datetime | None:
         """Give the next instant worth asking about: permitted by the terms, or a change of law."""

@@ -7,6 +7,7 @@ spaces count only as whole words.
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import islice
 
 _WIDE = "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Letters that are written without spaces, so that no space parts them from a link."""
@@ -14,25 +15,28 @@ _WIDE_MARKS = "\u3000-\u303f\uff00-\uff65"
 _WORD, _ALNUM, _LETTER = (rf"[^\W{less}{_WIDE}]" for less in ("", "_", r"\d_"))
 _WIDE_TLD = "com|net|org|asia|jp|cn|tw|hk|sg|中国|中國|公司|网络|香港|台灣|台湾"
 _PATH = rf"(?:/(?:[{_WIDE}]+(?=[/?#\s]|$)|[^\s<>\"/{_WIDE}{_WIDE_MARKS}]*))*"
-_MAIL_PART = rf"[^\s@<>()\[\],;:{_WIDE}{_WIDE_MARKS}]+"
-_EMAIL = re.compile(rf"{_MAIL_PART}@{_MAIL_PART}\.{_LETTER}{{2,}}")
+_IN_MAIL = rf"[^\s@<>()\[\],;:{_WIDE}{_WIDE_MARKS}]"
+# Texts come from outside and may be long: no pattern may start over at every character of a
+# run that it has just read in vain. Each begins where a run begins, or reads only so far.
+_EMAIL = re.compile(rf"(?<!{_IN_MAIL}){_IN_MAIL}+@{_IN_MAIL}+\.{_LETTER}{{2,}}")
 _URL = re.compile(
     rf"https?://(?:[^\s<>\"/{_WIDE}{_WIDE_MARKS}]+|[^\s<>\"/{_WIDE_MARKS}]+){_PATH}",
     re.IGNORECASE,
 )
 _HOST = re.compile(
     rf"(?<!{_WORD})(?<![@.-])"
-    rf"(?:(?:{_ALNUM}(?:(?:{_WORD}|-)*{_ALNUM})?\.)+{_LETTER}{{2,24}}|[{_WIDE}]+\.(?:{_WIDE_TLD}))"
+    rf"(?:(?:{_ALNUM}(?:(?:{_WORD}|-)*{_ALNUM})?\.)+{_LETTER}{{2,24}}"
+    rf"|(?<![{_WIDE}])[{_WIDE}]+\.(?:{_WIDE_TLD}))"
     rf"(?::\d+)?{_PATH}(?!{_WORD}|@)"
 )
-_NUMBER = re.compile(r"\+?[\d(][\d\s()\-]*\d")
+_NUMBER = re.compile(r"\+?[\d(][\d\s()\-]{0,30}\d")
 _WHOLE_NUMBER = re.compile(r"(?<!\w)" + _NUMBER.pattern)
 _POSTAL_CODE = re.compile(
     r"(?<![\w-])"
     r"(?:\d{4,7}|\d{5}-\d{4}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})"
     r"(?![\w%-])"
 )
-_HOUSE_NUMBER = re.compile(r"(?<![\w$€£¥.,#+-])\d{1,6}[A-Za-z]?(?![\w%‰.:-]*[%‰\d])")
+_HOUSE_NUMBER = re.compile(r"(?<![\w$€£¥.,#+-])\d{1,6}[A-Za-z]?(?!(?:[^\W\d]|[.:-])*+[%‰\d])")
 _SENTENCE_END = re.compile(r"(?<=[.!?;|])\s+|\n+|(?<=[。！？；])")
 _WRITTEN_WITHOUT_SPACES = (
     "CJK",
@@ -50,8 +54,14 @@ PHONE_DIGITS = 7
 LONG_PHONE_DIGITS = 10
 """The digits of a telephone number with its area code, where no sign or zero leads it."""
 
+POSTAL_CODES_TRIED = 10
+"""A text with more postal codes, and no house number beside any of these, is no address."""
 
-@lru_cache(maxsize=4096)
+TEXTS_KEPT = 64
+"""A message's text is read by several rules; this many texts are kept, however long they are."""
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
 def plain(text: str) -> str:
     """Give the text without accents, full-width forms and typographic quotes."""
     decomposed = unicodedata.normalize("NFKD", text)
@@ -59,7 +69,7 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFC", bare).replace("’", "'").replace("‘", "'")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=TEXTS_KEPT)
 def without_links(text: str) -> str:
     """Give the text with links, host names and e-mail addresses left out."""
     for pattern in (_EMAIL, _URL, _HOST):
@@ -130,7 +140,7 @@ def has_postal_address(text: str) -> bool:
         lambda number: " ; " if _is_dialled(number.group()) else number.group(),
         without_links(text),
     )
-    for code in _POSTAL_CODE.finditer(rest):
+    for code in islice(_POSTAL_CODE.finditer(rest), POSTAL_CODES_TRIED):
         others = rest[: code.start()] + " ; " + rest[code.end() :]
         if _HOUSE_NUMBER.search(others):
             return True

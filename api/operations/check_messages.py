@@ -15,7 +15,7 @@ from api.errors import DecisionSupersededError, InvalidRequestError
 from api.operations import check_answers
 from api.operations.check_answers import CheckAnswer, ReleaseName
 from api.work import Priority, Reply
-from audit import decisions
+from audit import decisions, reports
 from audit.decision_records import Circumstances, Read
 from audit.decisions import Decided
 from audit.overtaken import is_overtaken
@@ -119,16 +119,20 @@ class CheckMessages:
     def superseded(
         self, connection: Connection, organisation: str, reply: Reply, *, now: datetime
     ) -> ComplianceError | None:
-        """Refuse to give an allow again that has expired or was overtaken by an opt-out."""
+        """Refuse to give an allow again that has expired, was used or overtaken by an opt-out."""
         answered = msgspec.json.decode(reply.body, type=_AnsweredBefore)
-        if answered.verdict is not Verdict.ALLOW or answered.id is None:
+        if answered.verdict is not Verdict.ALLOW:
             return None
+        if answered.id is None:
+            return _superseded_preview(connection, organisation, answered, now)
         if answered.valid_until is not None and answered.valid_until <= now:
             return DecisionSupersededError("the permit has expired; ask with a new key")
         id_ = id_of(ID_PREFIX, answered.id)
         found = decisions.find_many(connection, organisation, [id_], keys=self._gate.keys)[id_]
         if isinstance(found, ComplianceError):  # Others share this turn: nothing may be raised.
             return DecisionSupersededError("the decision does not open; ask with a new key")
+        if reports.find_many(connection, organisation, [id_]):
+            return DecisionSupersededError("the message was reported on since; ask with a new key")
         if is_overtaken(connection, organisation, found, keys=self._gate.keys):
             return DecisionSupersededError("the person has opted out since; ask with a new key")
         return None
@@ -138,6 +142,18 @@ class _AnsweredBefore(msgspec.Struct, frozen=True):
     id: str | None
     verdict: Verdict
     valid_until: datetime | None
+    decided_at: datetime
+    freshness: dict[str, str | int]
+
+
+def _superseded_preview(
+    connection: Connection, organisation: str, answered: _AnsweredBefore, now: datetime
+) -> ComplianceError | None:
+    """A preview is not on record, nor whom it was about: anything said since may concern it."""
+    size = log.head(connection, organisation, Log.CONSENT).size
+    if size == answered.freshness["consent"] and now < answered.decided_at + PERMIT_LASTS:
+        return None
+    return DecisionSupersededError("this preview may hold no more; ask with a new key")
 
 
 def check_messages(

@@ -6,11 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from api.operations.adopt_release import adopt_release
 from api.tables import organisation
 from api.work import Priority
 from consent.keys.key_ring import KeyRing
 from consent.ledger.identifiers import new_organisation_id
 from consent.ledger.log import create_logs
+from consent.ledger.rollback import origin_of
+from jurisdictions.releases import Release
 
 _INSERT = insert(organisation)
 _PAGE = (
@@ -37,14 +40,20 @@ class FoundOrganisation:
     name = "found_organisation"
     priority = Priority.OTHER
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, *, release: Release) -> None:
         self._keys = keys
+        self._release = release
 
     def run_many(
         self, connection: Connection, requests: Sequence[str], *, now: datetime
     ) -> list[Organisation]:
         """Found each. Its keys are on disk before its row: without the row they mean nothing."""
-        return [found_organisation(connection, name, keys=self._keys, now=now) for name in requests]
+        founded = [
+            found_organisation(connection, name, keys=self._keys, now=now) for name in requests
+        ]
+        for one in founded:
+            adopt_release(connection, one.id, self._release, now=now)
+        return founded
 
 
 def found_organisation(
@@ -54,7 +63,7 @@ def found_organisation(
     founded = Organisation(new_organisation_id(), name, now)
     keys.add_organisation(founded.id, at=now)
     connection.execute(_INSERT, {"id": founded.id, "name": name, "recorded_at": now})
-    create_logs(connection, founded.id, origin=f"cleartosend/{keys.ledger_id}/{founded.id}")
+    create_logs(connection, founded.id, origin=origin_of(keys.ledger_id, founded.id))
     return founded
 
 

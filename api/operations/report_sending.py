@@ -170,7 +170,8 @@ def _sent(one: SendingReport, decision: RecordedDecision, now: datetime) -> Cons
     message = decision.opened.facts.message
     return ConsentEvent(
         event=RecordedKind.SENT,
-        at=one.at or now,
+        # It cannot have gone before it was decided on; told so, it would count in no cap.
+        at=max(one.at or now, decision.opened.circumstances.decided_at),
         sender=decision.opened.circumstances.sender,
         channel=message.channel,
         purpose=message.purpose,

@@ -15,26 +15,22 @@ from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
-import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from api.database import migrate, writing_engine
 from api.operations.check_answers import CheckAnswer
 from api.operations.check_messages import Check, CheckMessages, Gate
+from api.operations.erase_subject import EraseSubjects, ErasureRequest
 from api.operations.found_organisation import found_organisation
 from audit.permits import PermitSigner
-from consent import senders, subjects, suppression
+from consent import senders
 from consent.events import ConsentEvent, RecordedKind
 from consent.keys.key_ring import KeyRing
 from consent.ledger.identifiers import uuid7
-from consent.ledger.leaf import Log
-from consent.ledger.log import SealedEntry, append_many
-from consent.ledger.tables import subject, subject_alias
 from consent.recording import EventInput, record_events
 from consent.registries.copies import ONLY_ROWS
 from consent.registries.snapshots import Registries
 from consent.senders import RegistrationRecord, SenderRecord
-from consent.standing import KeptEvent
 from jurisdictions.addresses import Address, parse_address
 from jurisdictions.places import locate
 from jurisdictions.releases import Release
@@ -42,7 +38,7 @@ from jurisdictions.scenario_files import Scenario, ScenarioEvent
 from jurisdictions.scenario_runs import Outcome, compare
 from rules.errors import ComplianceError
 from rules.facts import TemplateReference
-from rules.vocabulary import LEVEL_OF_WORD, EventKind
+from rules.vocabulary import LEVEL_OF_WORD, EventKind, Verdict
 
 SENDER = "sender"
 ACTOR = "scenarios"
@@ -51,9 +47,16 @@ SCENARIOS_A_DATABASE = 32
 
 
 def run_scenarios(
-    scenarios: Sequence[Scenario], *, release: Release
+    scenarios: Sequence[Scenario], *, release: Release, database_url: str | None = None
 ) -> Generator[Outcome, None, None]:
-    """Run each and hold it against what the law asks for, in order."""
+    """Run each and hold it against what the law asks for, in order.
+
+    ``database_url`` names a PostgreSQL database to run them on, instead of SQLite files of our
+    own. It is brought to this version's schema, and nothing else stays in it.
+    """
+    if database_url is not None:
+        yield from _run_on_one(scenarios, release, database_url)
+        return
     with tempfile.TemporaryDirectory(prefix="cleartosend-") as made:
         folder = Path(made)
         migrated = folder / "migrated.sqlite3"
@@ -63,17 +66,28 @@ def run_scenarios(
             here.mkdir()
             database = here / "scenarios.sqlite3"
             shutil.copyfile(migrated, database)
-            with _one_transaction(database) as connection:
+            with _one_transaction(f"sqlite:///{database}") as connection:
                 stage = _Stage(connection, _gate(release, here))
                 for scenario in scenarios[start : start + SCENARIOS_A_DATABASE]:
                     yield stage.run(scenario)
             shutil.rmtree(here)
 
 
+def _run_on_one(scenarios: Sequence[Scenario], release: Release, url: str) -> Iterator[Outcome]:
+    migrate(url)
+    with (
+        tempfile.TemporaryDirectory(prefix="cleartosend-") as folder,
+        _one_transaction(url) as connection,
+    ):
+        stage = _Stage(connection, _gate(release, Path(folder)))
+        for scenario in scenarios:
+            yield stage.run(scenario)
+
+
 @contextmanager
-def _one_transaction(database: Path) -> Iterator[Connection]:
-    """A transaction that is never committed: nobody will read this database again."""
-    engine = writing_engine(f"sqlite:///{database}")
+def _one_transaction(url: str) -> Iterator[Connection]:
+    """A transaction that is never committed: nobody will read what it wrote."""
+    engine = writing_engine(url)
     try:
         with engine.connect() as connection:
             connection.begin()
@@ -101,7 +115,17 @@ class _Stage:
     gate: Gate
 
     def run(self, scenario: Scenario) -> Outcome:
-        """Play one scenario from the beginning. A check that breaks is raised."""
+        """Play one scenario from the beginning. One that cannot be played falls short.
+
+        Nothing was decided then, which to a sender is the same as a deny.
+        """
+        try:
+            return self._play(scenario)
+        except ComplianceError as error:
+            why = f"it could not be run: {error.detail}"
+            return Outcome(scenario, Verdict.DENY, None, (), (), (why,))
+
+    def _play(self, scenario: Scenario) -> Outcome:
         send_at = scenario.message.send_at.astimezone(UTC)
         first = min([event.at.astimezone(UTC) for event in scenario.history] + [send_at])
         founded = found_organisation(self.connection, scenario.id, keys=self.gate.keys, now=first)
@@ -141,7 +165,7 @@ class _Stage:
         past = [event for event in scenario.history if event.at <= until]
         for (at, erases), events in groupby(past, key=_when):
             if erases:
-                _erase(self.connection, organisation, address, keys=self.gate.keys, at=at)
+                self._erase(organisation, address, at)
                 continue
             inputs = [EventInput(address, _event_of(event), uuid7(at), ACTOR) for event in events]
             recorded = record_events(
@@ -155,6 +179,16 @@ class _Stage:
             for answer in recorded:
                 if isinstance(answer, ComplianceError):
                     raise answer
+
+    def _erase(self, organisation: str, address: Address, at: datetime) -> None:
+        wanted = ErasureRequest(
+            organisation=organisation, actor=ACTOR, address=address, why="a scenario"
+        )
+        # No copy of this database will ever be restored, so no journal tells of it.
+        work = EraseSubjects(self.gate.keys, None)
+        (answer,) = work.run_many(self.connection, [wanted], now=at)
+        if isinstance(answer, ComplianceError):
+            raise answer
 
 
 def _when(event: ScenarioEvent) -> tuple[datetime, bool]:
@@ -177,28 +211,6 @@ def _event_of(event: ScenarioEvent) -> ConsentEvent:
         via=event.via,
         text=event.text,
     )
-
-
-def _erase(
-    connection: Connection, organisation: str, address: Address, *, keys: KeyRing, at: datetime
-) -> None:
-    """Erase as far as a check can see it: nothing leads to the person, and the token stays."""
-    (known,) = subjects.find_many(connection, organisation, [address], keys=keys)
-    person = None if known is None else known.id
-    (receipt,) = append_many(
-        connection,
-        organisation,
-        Log.CONSENT,
-        [SealedEntry(event_id=uuid7(at), type="erase", occurred_at=at, subject=person)],
-        recorded_at=at,
-    )
-    if person is not None:
-        aliases = subject_alias.c.subject == person
-        connection.execute(sa.delete(subject_alias).where(aliases))
-        marked = sa.update(subject).where(subject.c.id == person)
-        connection.execute(marked.values(erased_at=at))
-    erased = KeptEvent(receipt.index, RecordedKind.ERASE, at)
-    suppression.suppress_many(connection, organisation, [(address, erased)], keys=keys)
 
 
 def _check_of(organisation: str, address: Address, scenario: Scenario, release: Release) -> Check:

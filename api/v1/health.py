@@ -55,6 +55,8 @@ async def get_ready(request: Call, readiness: NamedDependency[Readiness]) -> Ans
         database = False
     writer = service.writer.is_alive
     missing = [name for name, there in (("database", database), ("writer", writer)) if not there]
+    if service.writer.read_only is not None:
+        raise NotReadyError(f"not ready: {service.writer.read_only}")
     if missing:
         raise NotReadyError(f"not ready: {', '.join(missing)}")
     ready = Ready(database=True, keys=True, writer=True, release=readiness.release)

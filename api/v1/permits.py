@@ -55,7 +55,7 @@ async def post_verification(
     request: Call,
     key_ring: NamedDependency[KeyRing],
 ) -> Answer[PermitAnswer]:
-    """It also asks whether a revocation came since."""
+    """It also asks whether a revocation came since; every time, idempotency key or not."""
     asked = ShownPermit(
         organisation=request.caller.organisation,
         permit=data.permit,
@@ -72,6 +72,7 @@ async def post_verification(
             connection, asked, verifier=verifier, keys=key_ring, now=now
         ),
         shape=unchanged,
+        keep=False,
     )
 
 

@@ -8,6 +8,9 @@ import msgspec
 from rules.facts import TemplateReference
 from rules.vocabulary import Channel, Purpose, RecipientKind
 
+STORABLE = r"^[^\x00]*$"
+"""What every database can hold."""
+
 Instant = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339 with an offset.")]
 AddressText = Annotated[
     str,
@@ -15,9 +18,9 @@ AddressText = Annotated[
 ]
 SenderName = Annotated[
     str,
-    msgspec.Meta(min_length=1, max_length=64, description="The id of a sender."),
+    msgspec.Meta(min_length=1, max_length=64, pattern=STORABLE, description="The id of a sender."),
 ]
-Topic = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Topic = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=STORABLE)]
 MessageText = Annotated[str, msgspec.Meta(max_length=100_000)]
 SenderIdText = Annotated[
     str,

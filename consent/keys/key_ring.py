@@ -8,7 +8,7 @@ sealed for as long as they are kept.
 import hmac
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,14 +19,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from consent.keys import sealing
-from consent.keys.errors import UnknownKeyError
+from consent.keys.errors import KeyStoreError, UnknownKeyError
 from consent.keys.key_store import KeyName, Keys, KeyStore
 from consent.keys.passing_keys import PassingKeyStore
-from consent.keys.root_key import RootKey
+from consent.keys.providers import IN_FOLDER, ROOT_KEY_FILE, RootKeyPlace
 from consent.keys.sealing import KEY_SIZE, KeyKind, SealingKey, framed
 from consent.ledger.leaf import Log
 
-ROOT_KEY_FILE = "root.key"
+__all__ = ["KEY_STORE_FILE", "LOG_KEY_FILE", "ROOT_KEY_FILE", "KeyRing", "SubjectKey"]
+
 KEY_STORE_FILE = "keys.json"
 LOG_KEY_FILE = "log_keys.json"
 
@@ -50,6 +51,7 @@ NORMALISATION_VERSION = 1
 
 _INSTALLATION = ""
 _PERMIT = "permit"
+_LOG_KIND = "log_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +72,26 @@ class KeyRing:
         self._lock = threading.Lock()
         self._raw: dict[KeyName, bytes] = {}
         self._sealing: dict[tuple[str, KeyKind, int], SealingKey] = {}
-        self._newest: dict[tuple[str, str], int] = {}
+        self._versions: dict[tuple[str, str], tuple[int, ...]] = {}
+        self._stamp: object = None
         self._lookup: dict[tuple[str, KeyKind, int], bytes] = {}
+        self._stamp = keys.stamp()
         self._load(keys.read())
         self._load(log_keys.read())
 
     @classmethod
-    def create(cls, folder: Path, *, at: datetime) -> "KeyRing":
+    def create(cls, folder: Path, *, at: datetime, root: RootKeyPlace | None = None) -> "KeyRing":
         """Make root key, key store and log keys of a new ledger in ``folder``.
 
         ``KeyStoreError``: there is one already; nothing is ever overwritten.
         """
-        root = RootKey.create(folder / ROOT_KEY_FILE)
+        for name in (KEY_STORE_FILE, LOG_KEY_FILE):
+            if (folder / name).exists():
+                raise KeyStoreError(f"{folder / name} is there already: it is never overwritten")
+        root_key = (root or _place_in(folder)).create()
         ledger_id = os.urandom(16).hex()
-        keys = KeyStore.create(folder / KEY_STORE_FILE, root, ledger_id)
-        log_keys = KeyStore.create(folder / LOG_KEY_FILE, root, ledger_id)
+        keys = KeyStore.create(folder / KEY_STORE_FILE, root_key, ledger_id)
+        log_keys = KeyStore.create(folder / LOG_KEY_FILE, root_key, ledger_id)
         keys.change(lambda before: _with_new(before, [KeyName(_INSTALLATION, _PERMIT, _month(at))]))
         return cls(keys, log_keys)
 
@@ -97,11 +104,17 @@ class KeyRing:
         return cls(keys, PassingKeyStore(ledger_id))
 
     @classmethod
-    def open(cls, folder: Path) -> "KeyRing":
+    def open(cls, folder: Path, *, root: RootKeyPlace | None = None) -> "KeyRing":
         """Open the keys in ``folder``. ``KeyStoreError`` says what is wrong with which file."""
-        root = RootKey.read(folder / ROOT_KEY_FILE)
-        keys = KeyStore.open(folder / KEY_STORE_FILE, root)
-        log_keys = KeyStore.open(folder / LOG_KEY_FILE, root, ledger_id=keys.ledger_id)
+        place = root or _place_in(folder)
+        root_key = place.open()
+        if place.beside.exists():
+            raise KeyStoreError(
+                "putting another root key in place was broken off; end it with:"
+                " cleartosend keys rotate --root"
+            )
+        keys = KeyStore.open(folder / KEY_STORE_FILE, root_key)
+        log_keys = KeyStore.open(folder / LOG_KEY_FILE, root_key, ledger_id=keys.ledger_id)
         return cls(keys, log_keys)
 
     @property
@@ -109,29 +122,101 @@ class KeyRing:
         """32 hexadecimal digits, drawn when the ledger was made: a part of each log's origin."""
         return self._keys.ledger_id
 
+    @property
+    def organisations(self) -> frozenset[str]:
+        """Everybody who has keys here."""
+        return frozenset(name.organisation for name in self._raw) - {_INSTALLATION}
+
     def add_organisation(self, organisation: str, *, at: datetime) -> None:
         """Make the keys of a new organisation. Does nothing where they are there already."""
         assert organisation, "the empty name is the installation's own"
         logs = [KeyName(organisation, _log_kind(log), 1) for log in Log]
-        numbered = [KeyName(organisation, kind.value, 1) for kind in NUMBERED]
         monthly = [KeyName(organisation, kind.value, _month(at)) for kind in MONTHLY]
+
+        def with_all(before: Keys) -> Keys:
+            has = {name.kind for name in before if name.organisation == organisation}
+            first = [
+                KeyName(organisation, kind.value, _next_version(kind, 0, at))
+                for kind in NUMBERED
+                if kind.value not in has
+            ]
+            return _with_new(before, first + monthly)
+
         with self._lock:
             self._load(self._log_keys.change(lambda before: _with_new(before, logs)))
-            self._load(self._keys.change(lambda before: _with_new(before, numbered + monthly)))
+            self._load(self._keys.change(with_all))
+
+    def versions_of(self, organisation: str, kind: KeyKind) -> tuple[int, ...]:
+        """Every version that there is, oldest first. Of monthly keys there may be none left."""
+        if kind in MONTHLY:
+            self._look_again()
+            return self._versions.get((organisation, kind.value), ())
+        return self._versions_of(organisation, kind.value)
+
+    def is_due(self, organisation: str, *, at: datetime) -> bool:
+        """Whether the newest organisation key is of an earlier month than ``at``."""
+        self._look_again()
+        newest = self._newest_of(organisation, KeyKind.ORGANISATION.value)
+        return newest < _next_version(KeyKind.ORGANISATION, 0, at)
+
+    def renew(self, organisation: str, kind: KeyKind, *, at: datetime) -> int:
+        """Make a new version of a key that is not monthly, on disk before this returns.
+
+        From now on it is the one that seals. The old ones open what they sealed until they are
+        destroyed.
+        """
+        assert kind in NUMBERED, "a monthly key is made by its month"
+        made: list[KeyName] = []
+
+        def with_next(before: Keys) -> Keys:
+            versions = [
+                name.version
+                for name in before
+                if (name.organisation, name.kind) == (organisation, kind.value)
+            ]
+            if not versions:
+                raise UnknownKeyError(f"{organisation} has no {kind} key")
+            next_version = _next_version(kind, max(versions), at)
+            made.append(KeyName(organisation, kind.value, next_version))
+            return _with_new(before, made)
+
+        with self._lock:
+            self._load(self._keys.change(with_next))
+        return made[-1].version
+
+    def destroy(self, organisation: str, kind: KeyKind, versions: Collection[int]) -> list[int]:
+        """Remove these versions from the key store, on disk before this returns; give which.
+
+        What lies under them is gone for good, also in every backup of the database. The newest
+        organisation, index or token key is never among them.
+        """
+        assert kind not in NUMBERED or self._newest_of(organisation, kind.value) not in versions
+        gone = {KeyName(organisation, kind.value, version) for version in versions}
+        with self._lock:
+            there = gone & self._keys.read().keys()
+            self._keys.change(lambda before: {n: k for n, k in before.items() if n not in gone})
+            self._forget(gone)
+        return sorted(name.version for name in there)
 
     def sealing_key(self, organisation: str, kind: KeyKind, *, at: datetime) -> SealingKey:
         """The key to seal with: for a monthly kind that of ``at``'s month, else the newest."""
         if kind not in MONTHLY:
             return self.opening_key(organisation, kind, self._newest_of(organisation, kind.value))
         month = _month(at)
+        if kind is KeyKind.STANDING:  # What is sealed under a destroyed one would be lost.
+            self._look_again()
         ready = self._sealing.get((organisation, kind, month))
         if ready is not None:
             return ready
-        self._newest_of(organisation, kind.value)  # An unknown organisation gets no keys this way.
+        # An unknown organisation gets no keys this way.
+        self._newest_of(organisation, KeyKind.ORGANISATION.value)
         name = KeyName(organisation, kind.value, month)
         with self._lock:
             self._load(self._keys.change(lambda before: _with_new(before, [name])))
-        return self._sealing[organisation, kind, month]
+        ready = self._sealing.get((organisation, kind, month))
+        if ready is None:
+            raise UnknownKeyError(f"the {kind} key {month} of {organisation} was destroyed")
+        return ready
 
     def opening_key(self, organisation: str, kind: KeyKind, version: int) -> SealingKey:
         """The key of that version. ``UnknownKeyError``: never made, or destroyed."""
@@ -161,11 +246,23 @@ class KeyRing:
 
     def new_subject_key(self, organisation: str, subject: bytes, version: int) -> SubjectKey:
         """Make a person's data key, wrapped under the newest organisation key."""
+        # Another process may have made a newer one, and destroyed this one, a moment ago.
+        self._look_again()
         newest = self._newest_of(organisation, KeyKind.ORGANISATION.value)
         wrapping = self.opening_key(organisation, KeyKind.ORGANISATION, newest)
         key = os.urandom(KEY_SIZE)
         wrapped = sealing.seal(wrapping, organisation, key, subject, version.to_bytes(4, "big"))
         return SubjectKey(SealingKey.of(KeyKind.SUBJECT, version, key), newest, wrapped)
+
+    def rewrap_subject_key(
+        self, organisation: str, subject: bytes, version: int, wrapped: bytes
+    ) -> bytes:
+        """Wrap a person's data key under the newest organisation key."""
+        bound_to = (subject, version.to_bytes(4, "big"))
+        key = self.open_sealed(organisation, KeyKind.ORGANISATION, wrapped, *bound_to)
+        newest = self._newest_of(organisation, KeyKind.ORGANISATION.value)
+        wrapping = self.opening_key(organisation, KeyKind.ORGANISATION, newest)
+        return sealing.seal(wrapping, organisation, key, *bound_to)
 
     def unwrap_subject_key(
         self, organisation: str, subject: bytes, version: int, wrapped: bytes
@@ -179,6 +276,10 @@ class KeyRing:
         """The newest version of the blind index, under which aliases are made."""
         return self._newest_of(organisation, KeyKind.INDEX.value)
 
+    def index_versions(self, organisation: str) -> tuple[int, ...]:
+        """Every version under which aliases may still stand, newest first."""
+        return self.versions_of(organisation, KeyKind.INDEX)[::-1]
+
     def blind_index(self, organisation: str, spelling: str, *, version: int | None = None) -> bytes:
         """16 bytes by which an address is looked up. ``spelling`` is normalised already."""
         return self._token(organisation, KeyKind.INDEX, spelling, version)
@@ -189,9 +290,7 @@ class KeyRing:
 
     def token_versions(self, organisation: str) -> tuple[int, ...]:
         """Every version whose tokens may be on record, oldest first."""
-        kind = KeyKind.SUPPRESSION_TOKEN.value
-        names = [name for name in self._raw if name.organisation == organisation]
-        return tuple(sorted(name.version for name in names if name.kind == kind))
+        return self.versions_of(organisation, KeyKind.SUPPRESSION_TOKEN)
 
     def suppression_token(
         self, organisation: str, spelling: str, *, version: int | None = None
@@ -204,6 +303,16 @@ class KeyRing:
         kind = _log_kind(log)
         version = self._newest_of(organisation, kind)
         return Ed25519PrivateKey.from_private_bytes(self._raw[KeyName(organisation, kind, version)])
+
+    def log_public_keys(self, organisation: str, log: Log) -> list[Ed25519PublicKey]:
+        """Every key that has signed this log's checkpoints; none where the log is not known."""
+        kind = _log_kind(log)
+        names = sorted(name for name in self._raw if name.kind == kind)
+        return [
+            Ed25519PrivateKey.from_private_bytes(self._raw[name]).public_key()
+            for name in names
+            if name.organisation == organisation
+        ]
 
     def permit_key(self) -> tuple[str, Ed25519PrivateKey]:
         """The id (``kid``) and the key that sign permits."""
@@ -233,18 +342,48 @@ class KeyRing:
                 self._sealing[name.organisation, kind, name.version] = ready
             self._raw[name] = key
             of_kind = (name.organisation, name.kind)
-            self._newest[of_kind] = max(name.version, self._newest.get(of_kind, 0))
+            self._versions[of_kind] = tuple(
+                sorted((*self._versions.get(of_kind, ()), name.version))
+            )
 
     def _newest_of(self, organisation: str, kind: str) -> int:
-        newest = self._newest.get((organisation, kind))
-        if newest is None:
+        return self._versions_of(organisation, kind)[-1]
+
+    def _versions_of(self, organisation: str, kind: str) -> tuple[int, ...]:
+        known = self._versions.get((organisation, kind))
+        if not known:
             with self._lock:
                 self._load(self._keys.read())
                 self._load(self._log_keys.read())
-            newest = self._newest.get((organisation, kind))
-        if newest is None:
+            known = self._versions.get((organisation, kind))
+        if not known:
             raise UnknownKeyError(f"{organisation or 'the installation'} has no {kind} key")
-        return newest
+        return known
+
+    def _forget(self, names: Iterable[KeyName]) -> None:
+        """Drop keys from memory; Python cannot wipe them there."""
+        for name in names:
+            self._raw.pop(name, None)
+            if name.kind in _KINDS:
+                kind = KeyKind(name.kind)
+                self._sealing.pop((name.organisation, kind, name.version), None)
+                self._lookup.pop((name.organisation, kind, name.version), None)
+            of_kind = (name.organisation, name.kind)
+            self._versions[of_kind] = tuple(
+                version for version in self._versions.get(of_kind, ()) if version != name.version
+            )
+
+    def _look_again(self) -> None:
+        """Take in what another process has changed since: new keys, and destroyed ones."""
+        stamp = self._keys.stamp()
+        if stamp == self._stamp:
+            return
+        with self._lock:
+            stored = self._keys.read()
+            kept = {name for name in self._raw if name.kind.startswith(_LOG_KIND)}
+            self._forget(set(self._raw) - stored.keys() - kept)
+            self._load(stored)
+            self._stamp = stamp
 
     def _token(self, organisation: str, kind: KeyKind, spelling: str, version: int | None) -> bytes:
         if version is None:
@@ -253,6 +392,10 @@ class KeyRing:
         if key is None:
             raise UnknownKeyError(f"{organisation} has no {kind} key of version {version}")
         return hmac.digest(key, spelling.encode(), "sha256")[:LOOKUP_SIZE]
+
+
+def _place_in(folder: Path) -> RootKeyPlace:
+    return RootKeyPlace(IN_FOLDER, folder, {})
 
 
 def _with_new(before: Keys, names: Iterable[KeyName]) -> Keys:
@@ -271,8 +414,13 @@ def _lookup_key(name: KeyName, seed: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=None, info=info).derive(seed)
 
 
+def _next_version(kind: KeyKind, newest: int, at: datetime) -> int:
+    """Count on; an organisation key's version begins with the month that it was made in."""
+    return max(newest + 1, _month(at) * 100 if kind is KeyKind.ORGANISATION else 1)
+
+
 def _log_kind(log: Log) -> str:
-    return f"log_{log}"
+    return f"{_LOG_KIND}{log}"
 
 
 def _kid_of(key: Ed25519PublicKey) -> str:

@@ -7,14 +7,14 @@ destroying a key here reaches into every backup of the database.
 import base64
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from consent.keys.errors import KeyStoreError
-from consent.keys.root_key import RootKey, read_private
+from consent.keys.root_key import RootKey, read_private, sync_folder
 from consent.keys.sealing import framed
 
 FORMAT_VERSION = 1
@@ -43,6 +43,7 @@ class _StoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ledger: str
     root_key_id: str
     keys: list[_WrappedKey]
+    destroyed: list[KeyName] = []
 
 
 class KeyStore:
@@ -60,7 +61,7 @@ class KeyStore:
         with store._locked():
             if path.exists():
                 raise KeyStoreError(f"{path} is there already: it is never overwritten")
-            store._write({})
+            store._write({}, ())
         return store
 
     @classmethod
@@ -76,6 +77,11 @@ class KeyStore:
         store._refuse_another_ledger(found)
         return store
 
+    @staticmethod
+    def root_key_id_of(path: Path) -> str:
+        """Which root key the store at ``path`` asks for."""
+        return _decode(path).root_key_id
+
     def read(self) -> dict[KeyName, bytes]:
         """Unwrap every key of the store."""
         found = _decode(self.path)
@@ -89,13 +95,30 @@ class KeyStore:
         """Replace the keys by ``make(keys)``, alone among all processes; give what is there now.
 
         The old file stays until the new one is on disk, so a crash leaves the one or the other.
+        What ``make`` leaves out is destroyed, and no key of that name is ever made again.
         """
         with self._locked():
             before = self.read()
-            after = dict(make(before))
+            destroyed = set(_decode(self.path).destroyed)
+            after = {name: key for name, key in make(before).items() if name not in destroyed}
             if after != before:
-                self._write(after)
+                self._write(after, destroyed | (before.keys() - after.keys()))
             return after
+
+    def stamp(self) -> object:
+        """What differs after any process has changed the store."""
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            raise KeyStoreError(f"{self.path} cannot be read: {error.strerror}") from None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def rewrap(self, root: RootKey) -> None:
+        """Wrap every key under another root key, whole or not at all."""
+        with self._locked():
+            keys, destroyed = self.read(), set(_decode(self.path).destroyed)
+            self._root = root
+            self._write(keys, destroyed)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -117,12 +140,14 @@ class KeyStore:
                 f"{self.path} is of another ledger: {found.ledger}, and here it is {self.ledger_id}"
             )
 
-    def _write(self, keys: Keys) -> None:
+    def _write(self, keys: Keys, destroyed: Iterable[KeyName]) -> None:
         wrapped = [
             _WrappedKey(name.organisation, name.kind, name.version, self._wrap(name, key))
             for name, key in sorted(keys.items())
         ]
-        content = _StoreFile(FORMAT_VERSION, self.ledger_id, self._root.key_id, wrapped)
+        content = _StoreFile(
+            FORMAT_VERSION, self.ledger_id, self._root.key_id, wrapped, sorted(destroyed)
+        )
         replace_file(self.path, msgspec.json.format(msgspec.json.encode(content)) + b"\n")
 
     def _wrap(self, name: KeyName, key: bytes) -> str:
@@ -162,11 +187,7 @@ def replace_file(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         raise KeyStoreError(f"{path} cannot be written: {error.strerror}") from None
 

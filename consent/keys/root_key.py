@@ -1,10 +1,15 @@
-"""The root key: a file that nobody but its owner may read. It wraps what the key store holds."""
+"""The root key: it wraps what the key store holds.
+
+It is 256 bits in memory. Where they come from is a provider's business: a file or a variable
+holds them, or a key service outside this machine unwraps them, once at each start.
+"""
 
 import hmac
 import os
 import re
 import stat
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
@@ -12,7 +17,22 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from consent.keys.errors import KeyStoreError
 from consent.keys.sealing import KEY_SIZE, NONCE_SIZE
 
-_LINE = re.compile(rb"[0-9a-f]{64}\n?")
+_DIGITS = re.compile(r"[0-9a-f]{64}")
+
+
+class WrappingKey(Protocol):
+    """A key that wraps another one and never leaves where it is kept."""
+
+    @property
+    def key_id(self) -> str:
+        """Which key it is; no secret."""
+
+    def wrap(self, key: bytes, context: bytes) -> bytes:
+        """Wrap ``key``, bound to ``context``. ``KeyStoreError``: it cannot be had, or will not."""
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes | None:
+        """Unwrap what ``wrap`` made. None: it was changed, is bound to something else, or is
+        another key's. ``KeyStoreError``: the key cannot be had, or will not."""
 
 
 class RootKey:
@@ -27,27 +47,23 @@ class RootKey:
     def create(cls, path: Path) -> "RootKey":
         """Draw a root key and write it, readable by its owner only. Never over another."""
         key = os.urandom(KEY_SIZE)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise KeyStoreError(f"{path} is there already: it is never overwritten") from None
-        except OSError as error:
-            raise KeyStoreError(f"{path} cannot be written: {error.strerror}") from None
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key.hex().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        write_private(path, key.hex().encode() + b"\n")
         return cls(key)
 
     @classmethod
     def read(cls, path: Path) -> "RootKey":
         """Read a root key. ``KeyStoreError``: missing, unreadable, open to others, or malformed."""
-        content = read_private(path)
-        if not _LINE.fullmatch(content):
+        content = read_private(path).decode("ascii", "replace")
+        return cls.parse(content.removesuffix("\n"), where=str(path))
+
+    @classmethod
+    def parse(cls, text: str, *, where: str) -> "RootKey":
+        """Read the 64 hexadecimal digits of a root key; ``where`` names their place in errors."""
+        if not _DIGITS.fullmatch(text):
             raise KeyStoreError(
-                f"{path} is no root key: it holds one line of 64 hexadecimal digits"
+                f"{where} is no root key: it holds one line of 64 hexadecimal digits"
             )
-        return cls(bytes.fromhex(content.decode()))
+        return cls(bytes.fromhex(text))
 
     def wrap(self, key: bytes, context: bytes) -> bytes:
         """Wrap ``key``, bound to ``context``."""
@@ -60,6 +76,30 @@ class RootKey:
             return self._cipher.decrypt(wrapped[:NONCE_SIZE], wrapped[NONCE_SIZE:], context)
         except (InvalidTag, ValueError):
             return None
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner may read, on disk before this returns."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
+    except FileExistsError:
+        raise KeyStoreError(f"{path} is there already: it is never overwritten") from None
+    except OSError as error:
+        raise KeyStoreError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def sync_folder(path: Path) -> None:
+    """Have the folder's entries on disk."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def read_private(path: Path) -> bytes:

@@ -33,3 +33,27 @@ class MalformedIdError(ComplianceError):
     """An id that is not of the shape that we give out."""
 
     code: ClassVar[str] = "malformed_id"
+
+
+class NoteError(ComplianceError):
+    """A signed note cannot be read, or bears no signature of a known key."""
+
+    code: ClassVar[str] = "note_error"
+
+
+class VaultError(ComplianceError):
+    """The vault is missing, unreadable, open to others or damaged, or cannot be written."""
+
+    code: ClassVar[str] = "vault_error"
+
+
+class ReadOnlyError(ComplianceError):
+    """The ledger is not the one that was signed last: it may be read, and nothing is written."""
+
+    code: ClassVar[str] = "ledger_read_only"
+
+
+class ForkRefusedError(ComplianceError):
+    """A ledger goes on under a new origin only where it cannot under the old one."""
+
+    code: ClassVar[str] = "fork_refused"

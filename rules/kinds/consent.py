@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from rules.decision import Detail
 from rules.facts import Facts
-from rules.history import STOPPED_BY_ANY_OPT_OUT, Event, last_erasure
+from rules.history import STOPPED_BY_ANY_OPT_OUT, Event, is_confirmed, last_erasure
 from rules.kinds.routes import (
     Answer,
     ConfirmationRoute,
@@ -136,20 +136,21 @@ class Consent(Terms):
         if self.reach.ended_contract_stops:
             ended += _ends_of_contracts(record.events, facts.sender.name, at)
         ended_at = max(ended, default=None)
-        if ended_at is not None and self._reopened(record.events, ended_at, facts):
+        if ended_at is not None and self._reopened(record.events, ended_at, facts, at):
             return Record(tuple(event for event in record.events if event.at > ended_at))
         return Record(record.events, ended_at)
 
-    def _reopened(self, events: tuple[Event, ...], ended_at: datetime, facts: Facts) -> bool:
-        """Tell whether a grant of the needed level has come since; nothing else re-opens."""
+    def _reopened(
+        self, events: tuple[Event, ...], ended_at: datetime, facts: Facts, at: datetime
+    ) -> bool:
+        """Tell whether a grant of the needed level stands since; nothing else re-opens."""
         levels = [route.level for route in self.routes if isinstance(route, GrantRoute)]
         needed = min(levels, default=Level.EXPRESS)
         scope = self._scope(facts)
         return any(
-            event.event is EventKind.GRANT
-            and event.at > ended_at
-            and scope.includes(event)
+            event.at > ended_at
             and (event.level or Level.IMPLIED) >= needed
+            and _is_given(event, events, scope, at)
             for event in events
         )
 
@@ -177,10 +178,8 @@ class Consent(Terms):
         """Tell whether an erasure stands, with nothing since that begins anew."""
         if self.reach.unstoppable or last_erasure(facts.history.until(at)) is None:
             return False
-        begins = {EventKind.GRANT}
-        if not self.reach.erased_until_granted:
-            begins |= RELATIONS
-        return not any(event.event in begins for event in record.events)
+        begins: frozenset[EventKind] = frozenset() if self.reach.erased_until_granted else RELATIONS
+        return not _begun_anew(record.events, self._scope(facts), at, begins)
 
     def _confirms_opt_out(self, facts: Facts, at: datetime) -> bool:
         """Tell whether this is the one message that may confirm an opt-out just made."""
@@ -215,6 +214,27 @@ def _ends_of_contracts(events: tuple[Event, ...], brand: str, at: datetime) -> l
 
 def _falls_short(answer: Answer, route: Route) -> bool:
     return answer.problem is not None and isinstance(route, GrantRoute)
+
+
+def _begun_anew(
+    events: tuple[Event, ...], scope: Scope, at: datetime, relations: frozenset[EventKind]
+) -> bool:
+    """Tell whether a grant in scope or a relation with the brand has come since the erasure."""
+    return any(
+        (event.event in relations and event.names(scope.brand))
+        or _is_given(event, events, scope, at)
+        for event in events
+    )
+
+
+def _is_given(grant: Event, events: tuple[Event, ...], scope: Scope, at: datetime) -> bool:
+    """Tell whether this is a grant in scope that was confirmed, if asked, and has not expired."""
+    return (
+        grant.event is EventKind.GRANT
+        and scope.includes(grant)
+        and (grant.expires_at is None or grant.expires_at > at)
+        and is_confirmed(grant, events, scope.brand)
+    )
 
 
 def _held_elsewhere(grant: Event, record: Record, scope: Scope) -> bool:

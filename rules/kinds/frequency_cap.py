@@ -78,12 +78,13 @@ class FrequencyCap(Terms):
         return not self.same_topic or sent is None or asked is None or sent == asked
 
     def _free_again(self, event: Event, case: Case) -> datetime:
+        if event.held_until is not None:
+            # It may go until then, so it may yet count on a day that has not begun.
+            return event.held_until.astimezone(UTC)
         if self.hours is not None:
-            free = event.at.astimezone(UTC) + timedelta(hours=self.hours)
-        else:
-            zones = case.facts.recipient.time_zones
-            free = max(self._day_free(event.at, zone) for zone in zones)
-        return free if event.held_until is None else min(free, event.held_until.astimezone(UTC))
+            return event.at.astimezone(UTC) + timedelta(hours=self.hours)
+        zones = case.facts.recipient.time_zones
+        return max(self._day_free(event.at, zone) for zone in zones)
 
     def _day_free(self, at: datetime, zone: tzinfo) -> datetime:
         day = at.astimezone(zone).date()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from rules.facts import Facts
-from rules.history import Event, History, is_confirmed, last_erasure
+from rules.history import Event, History, answers, is_confirmed, last_erasure
 from rules.kinds.registers import RegisterTest
 from rules.periods import Period, anniversary_of, lapse_of, local_dates
 from rules.rule import Found, Ground
@@ -131,19 +131,20 @@ class GrantRoute:
         return worst
 
     def _weigh(self, grant: Event, record: Record, facts: Facts, at: datetime) -> Answer:
-        until = self._until(grant, record, facts)
+        until = self.until(grant, record, facts)
         if until is not None and until <= at:
             return Answer(problem=ReasonCode.CONSENT_EXPIRED, event=grant)
         if (grant.level or Level.IMPLIED) < self.level or not self.qualities <= grant.qualities:
             return Answer(problem=ReasonCode.CONSENT_INSUFFICIENT, event=grant)
-        if not is_confirmed(grant, record.events):
+        if not is_confirmed(grant, record.events, facts.sender.name):
             return Answer(problem=ReasonCode.CONSENT_UNCONFIRMED, event=grant)
         against = self.register.findings(facts, at, since=grant) if self.register else ()
         if against:
             return Answer(register=against, event=grant)
         return Answer(ground=Ground(grant, until))
 
-    def _until(self, grant: Event, record: Record, facts: Facts) -> datetime | None:
+    def until(self, grant: Event, record: Record, facts: Facts) -> datetime | None:
+        """Give the instant from which the grant serves no more, or None."""
         ends = [] if grant.expires_at is None else [grant.expires_at]
         if self.lapse and not (self.lapse.unless_dated and grant.expires_at is not None):
             zones = facts.recipient.time_zones
@@ -151,8 +152,8 @@ class GrantRoute:
             end = ending(grant.at, self.lapse.after, zones)
             if self.lapse.renewable:
                 for confirm in record.standing:
-                    answers = confirm.event is EventKind.CONFIRM and grant.at <= confirm.at < end
-                    if answers and confirm.channel in (None, grant.channel):
+                    renews = answers(confirm, grant, facts.sender.name)
+                    if renews and grant.at <= confirm.at < end:
                         end = ending(confirm.at, self.lapse.after, zones)
             ends.append(end)
         return min(ends, default=None)
@@ -190,7 +191,7 @@ class RelationRoute:
         for relation in reversed(record.standing):
             if not self._fits(relation, scope, facts):
                 continue
-            until = self._until(relation, record, scope, facts)
+            until = self.until(relation, record, scope, facts)
             if until is not None and until <= at:
                 if best is NOTHING and self.expires:
                     best = Answer(problem=ReasonCode.CONSENT_EXPIRED, event=relation)
@@ -210,9 +211,8 @@ class RelationRoute:
             and (self.since is None or min(local_dates(relation.at, zones)) >= self.since)
         )
 
-    def _until(
-        self, relation: Event, record: Record, scope: Scope, facts: Facts
-    ) -> datetime | None:
+    def until(self, relation: Event, record: Record, scope: Scope, facts: Facts) -> datetime | None:
+        """Give the instant from which the relation serves no more, or None."""
         zones = facts.recipient.time_zones
         if self.running:
             return relation.ends_at
@@ -271,7 +271,7 @@ class ConfirmationRoute:
             return NOTHING
         here = [
             event
-            for event in facts.history.until(at)
+            for event in record.events
             if event.channel in (None, message.channel) and event.names(scope.brand)
         ]
         opt_outs = [event.at for event in here if event.event is EventKind.REVOKE]

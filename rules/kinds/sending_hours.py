@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import ClassVar
 
+from rules.facts import Facts
 from rules.kinds.routes import Route, lifted
 from rules.periods import instant_of, start_of
 from rules.rule import Case, Found, Terms
@@ -71,7 +72,8 @@ class SendingHours(Terms):
     def findings(self, case: Case) -> tuple[Found, ...]:
         """Give ``forbidden_day`` on a day without hours, ``quiet_hours`` outside the hours."""
         region = case.facts.recipient.region
-        closed = [zone for zone in self._zones(case) if not self._is_open(case.at, zone, region)]
+        zones = self.zones_of(case.facts)
+        closed = [zone for zone in zones if self.open_interval(case.at, zone, region) is None]
         if not closed or lifted(self.lifted_by, case.facts, case.at):
             return ()
         code, zone = ReasonCode.QUIET_HOURS, closed[0]
@@ -97,7 +99,7 @@ class SendingHours(Terms):
         """
         if lifted(self.lifted_by, case.facts, case.at):
             return case.at
-        zones, region = self._zones(case), case.facts.recipient.region
+        zones, region = self.zones_of(case.facts), case.facts.recipient.region
         at, limit = case.at, case.at + timedelta(days=LONGEST_CLOSURE)
         while at <= limit:
             openings = [self._next_open(at, zone, region) for zone in zones]
@@ -114,7 +116,7 @@ class SendingHours(Terms):
         if lifted(self.lifted_by, case.facts, case.at):
             return None
         region = case.facts.recipient.region
-        ends = [self._closes(case.at, zone, region) for zone in self._zones(case)]
+        ends = [self._closes(case.at, zone, region) for zone in self.zones_of(case.facts)]
         return min((end for end in ends if end is not None), default=None)
 
     def hours_of(self, day: date, region: str | None) -> Day:
@@ -127,17 +129,22 @@ class SendingHours(Terms):
                 return self.eve if usual else usual
         return self.week[day.weekday()]
 
-    def _zones(self, case: Case) -> tuple[tzinfo, ...]:
-        return (self.zone,) if self.zone is not None else case.facts.recipient.time_zones
+    def open_interval(
+        self, at: datetime, zone: tzinfo, region: str | None
+    ) -> tuple[datetime, datetime] | None:
+        """Give the opening around ``at`` on the clock of ``zone``, or None outside the hours."""
+        intervals = self._intervals(at.astimezone(zone).date(), zone, region)
+        around = (interval for interval in intervals if interval[0] <= at < interval[1])
+        return next(around, None)
+
+    def zones_of(self, facts: Facts) -> tuple[tzinfo, ...]:
+        """Give the clocks that count: the law's own, or every one possible for the recipient."""
+        return (self.zone,) if self.zone is not None else facts.recipient.time_zones
 
     def _intervals(
         self, day: date, zone: tzinfo, region: str | None
     ) -> Iterator[tuple[datetime, datetime]]:
         return (window.on(day, zone) for window in self.hours_of(day, region))
-
-    def _is_open(self, at: datetime, zone: tzinfo, region: str | None) -> bool:
-        day = at.astimezone(zone).date()
-        return any(opens <= at < closes for opens, closes in self._intervals(day, zone, region))
 
     def _next_open(self, at: datetime, zone: tzinfo, region: str | None) -> datetime | None:
         day = at.astimezone(zone).date()

@@ -1,14 +1,14 @@
 """Rule kind ``template_match``: a text is a registered template with its variables filled in."""
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 
 from rules.facts import Facts, Registration
 from rules.kinds.sender_registration import registrations_of
 from rules.rule import Case, Found, Owed, Terms
-from rules.text import host_of, is_link, links
+from rules.text import PHONE_DIGITS, host_of, is_link, links
 from rules.vocabulary import ObligationCode, Purpose, ReasonCode, Verdict
 
 _TAG = re.compile(r"\{#([a-z]+)#\}")
@@ -23,6 +23,9 @@ _LINKS = frozenset({"url", "urlott"})
 _CALL_BACK = "cbn"
 LONGEST_LINK = 2000
 """Links have no length limit of their own; this bounds the search."""
+
+VARIABLES_MAX = 100
+"""A template with more of them is followed by no text; that bounds the search too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,32 +82,67 @@ class TemplateMatch(Terms):
             return "purpose"
         if facts.message.text is None or template.text is None:
             return None
-        pattern, tags = compiled(template.text, self.longest)
-        match = pattern.fullmatch(facts.message.text)
-        if match is None:
+        filled = values_of(facts.message.text, template.text, self.longest)
+        if filled is None:
             return "text"
         held = registrations_of(self.links_scheme, facts, case.at)
         covered = frozenset(_covered_id(registration.id) for registration in held)
-        values = zip(tags, match.groups(), strict=True)
-        return next((tag for tag, value in values if not _fits(tag, value, covered)), None)
+        return next((tag for tag, value in filled if not _fits(tag, value, covered)), None)
+
+
+def values_of(text: str, template: str, longest: int) -> tuple[tuple[str, str], ...] | None:
+    """Give the tag and the value of each variable, or None where the text does not follow.
+
+    Where there is a choice, an earlier variable takes as much as it can. The time grows with
+    the text times the variables, whatever they hold: everybody waits for this.
+    """
+    fixed, tags = _parts_of(template)
+    if not tags:
+        return () if text == template else None
+    if len(tags) > VARIABLES_MAX or not text.startswith(fixed[0]) or not text.endswith(fixed[-1]):
+        return None
+    reach = {tag: _reach(text, tag, longest) for tag in set(tags)}
+    # From the last variable to the first: where each may end so that all after it fits.
+    ends = [[len(text) - len(fixed[-1])]]
+    for tag, before in zip(reversed(tags[1:]), reversed(fixed[1:-1]), strict=True):
+        starts = _starts(ends[-1], reach[tag])
+        ends.append([at - len(before) for at in starts if text.endswith(before, 0, at)])
+    values, at = [], len(fixed[0])
+    for tag, choice, after in zip(tags, reversed(ends), fixed[1:], strict=True):
+        place = bisect_right(choice, reach[tag][at]) - 1 if at < len(text) else -1
+        if place < 0 or choice[place] <= at:
+            return None
+        values.append((tag, text[at : choice[place]]))
+        at = choice[place] + len(after)
+    return tuple(values)
 
 
 @lru_cache(maxsize=4096)
-def compiled(template: str, longest: int) -> tuple[re.Pattern[str], tuple[str, ...]]:
-    """Give the pattern of a template and the tags of its variables, in order."""
-    pieces = list(_pieces(template, longest))
-    return re.compile("".join(pieces)), tuple(_TAG.findall(template))
+def _parts_of(template: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the fixed text before, between and after the variables, and their tags."""
+    parts = _TAG.split(template)
+    return tuple(parts[::2]), tuple(parts[1::2])
 
 
-def _pieces(template: str, longest: int) -> Iterator[str]:
+def _reach(text: str, tag: str, longest: int) -> list[int]:
+    """Give how far a variable may reach from each place of the text."""
+    most = LONGEST_LINK if tag in _LINKS else longest
+    reach, stop = [0] * len(text), len(text)
+    for at in range(len(text) - 1, -1, -1):
+        barred = text[at].isspace() if tag in _LINKS else text[at] in "\r\n"
+        stop = at if barred else stop
+        reach[at] = min(at + most, stop)
+    return reach
+
+
+def _starts(ends: list[int], reach: list[int]) -> list[int]:
+    """Give every place, in order, from which one of ``ends`` (in order) is within reach."""
+    starts: list[int] = []
     at = 0
-    for tag in _TAG.finditer(template):
-        yield re.escape(template[at : tag.start()])
-        most = LONGEST_LINK if tag[1] in _LINKS else longest
-        allowed = r"\S" if tag[1] in _LINKS else r"[^\r\n]"
-        yield f"({allowed}{{1,{most}}})"
-        at = tag.end()
-    yield re.escape(template[at:])
+    for end in ends:
+        starts += [place for place in range(at, end) if end <= reach[place]]
+        at = max(at, end)
+    return starts
 
 
 def _fits(tag: str, value: str, covered: frozenset[str]) -> bool:
@@ -128,8 +166,10 @@ def _covered_id(written: str) -> str:
 
 def _same_digits(number: str, covered: frozenset[str]) -> bool:
     """Tell whether a number is covered, written nationally or internationally."""
+    if len(number) < PHONE_DIGITS:
+        return number in covered
     return any(
-        number == held or (held and number.endswith(held.lstrip("0"))) or held.endswith(number)
+        number.endswith(at_home) or held.endswith(number)
         for held in covered
-        if held.isdigit()
+        if held.isdigit() and len(at_home := held.lstrip("0")) >= PHONE_DIGITS
     )

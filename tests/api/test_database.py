@@ -16,6 +16,9 @@ from api.database import (
 )
 from api.errors import SchemaError, StoreUnavailableError
 from api.reader import Reader
+from consent import senders
+from consent.senders import SenderRecord
+from tests.support.consents import NOW
 
 
 def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
@@ -45,6 +48,20 @@ def test_a_reader_cannot_write(database_url: str) -> None:
     with engine.connect() as connection, pytest.raises(sa.exc.DBAPIError):
         connection.exec_driver_sql("DELETE FROM idempotency")
     engine.dispose()
+
+
+def test_a_reader_sees_one_state_however_many_statements_it_takes(database_url: str) -> None:
+    reading, writing = reading_engine(database_url, connections=1), writing_engine(database_url)
+    count = sa.text("SELECT count(*) FROM sender")
+    with reading.connect() as reader, writing.connect() as writer:
+        assert reader.execute(count).scalar() == 0
+        senders.put(writer, "org", SenderRecord(id="a", name="A", country="US"), now=NOW)
+        writer.commit()
+        assert reader.execute(count).scalar() == 0
+    with reading.connect() as reader:
+        assert reader.execute(count).scalar() == 1
+    reading.dispose()
+    writing.dispose()
 
 
 def test_a_commit_is_on_disk_before_it_is_answered(tmp_path: Path) -> None:

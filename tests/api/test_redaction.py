@@ -70,3 +70,15 @@ def test_an_address_in_a_url_is_seen(path: str, query: bytes) -> None:
 )
 def test_a_url_without_one_passes(path: str, query: bytes) -> None:
     assert not url_carries_address(path, query)
+
+
+def test_a_url_of_any_length_is_read_once() -> None:
+    long = "a" * 1_000_000
+    assert not url_carries_address(f"/{long}", long.encode())
+    assert not carries_address(long)
+    assert url_carries_address(f"/{long}@example.com", b"")
+
+
+@pytest.mark.parametrize("text", ["+12125550123.ada@example.com", "+1 212 555 0123-@example.com"])
+def test_addresses_that_touch_are_both_taken_out(text: str) -> None:
+    assert without_addresses(text) == "[removed]"

@@ -98,6 +98,25 @@ def test_a_grant_a_check_a_stop_and_a_check(tmp_path: Path, database_url: str) -
     asyncio.run(scenario())
 
 
+def test_a_permit_is_verified_anew_whatever_the_idempotency_key(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            desk = await desk_at(service)
+            await desk.ask("POST", "/v1/consent-events", GRANT, status=201)
+            check = await desk.ask("POST", "/v1/checks", CHECK, status=200)
+            shown = {"permit": check["permit"], "recipient": CHECK["recipient"], "message": MESSAGE}
+            desk.headers["Idempotency-Key"] = "gateway-1"
+            assert (await desk.ask("POST", "/v1/permits/verify", shown, status=200))["valid"]
+            del desk.headers["Idempotency-Key"]
+            stop = {"address": "+12125550123", "via": "keyword"}
+            await desk.ask("POST", "/v1/opt-outs", stop, status=201)
+            desk.headers["Idempotency-Key"] = "gateway-1"
+            again = await desk.ask("POST", "/v1/permits/verify", shown, status=200)
+            assert again == {"valid": False, "why": "revoked"}
+
+    asyncio.run(scenario())
+
+
 def test_a_report_is_taken_once(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running_service(tmp_path) as service:

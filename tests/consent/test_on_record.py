@@ -157,3 +157,12 @@ def test_a_batch_of_any_size_is_read_with_the_same_few_statements(recorder: Reco
     with consents.counted_statements(recorder.connection) as ran:
         assert recorder.load() == []
     assert not ran
+
+
+def test_an_opt_out_of_a_sender_by_its_name_outlives_the_name(recorder: Recorder) -> None:
+    recorder.record_one(ANN, an_event(REVOKE, brand="ACME ", at=NOW))
+    recorder.record_one(ANN, an_event(REVOKE, brand="Acme Kids", at=NOW))
+    renamed = SenderRecord(id="acme", name="Novum", country="US")
+    senders.put(recorder.connection, recorder.organisation, renamed, now=NOW)
+    events = recorder.load_one(ANN).history("acme").events
+    assert [event.brand for event in events] == [None, "Acme Kids"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from consent.errors import NoAddressError
 from consent.events import Evidence, Flag, RecordedKind, decode_payload, encode_payload
-from consent.opt_outs import read_opt_out, widened
+from consent.opt_outs import is_instant, read_opt_out, widened
 from jurisdictions.addresses import parse_address
 from rules.vocabulary import Channel, Purpose, Via
 from tests.support.consents import ANN, NOW
@@ -101,6 +101,20 @@ def test_text_nested_without_end_is_not_worth_an_error() -> None:
     assert event.flags == (Flag.CHANNEL_UNREADABLE,)
 
 
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        ("0001-01-01T00:00:00+00:00", False),
+        ("1899-12-31T23:59:59+00:00", False),
+        ("1900-01-01T00:00:00+00:00", True),
+        ("9999-12-31T23:59:59+00:00", True),
+        ("9999-12-31T23:59:59-01:00", False),
+    ],
+)
+def test_an_instant_can_be_told_on_every_clock(at: str, *, told: bool) -> None:
+    assert is_instant(datetime.fromisoformat(at)) is told
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -118,7 +132,7 @@ bodies = st.dictionaries(
 def test_whatever_comes_in_can_be_kept_and_read_back(body: dict[str, object], address: str) -> None:
     read = read_opt_out(body | {"address": address}, now=NOW)
     parsed = parse_address(read.address)
-    event = widened(read.event, parsed, {"acme"}, now=NOW)
+    event = widened(read.event, parsed, {"acme": "Acme"}, now=NOW)
     assert decode_payload(encode_payload(event, parsed.normalised)) == (event, parsed.normalised)
     assert all(spelling.encode() for spelling in parsed.spellings)
     assert event.at <= NOW
@@ -126,7 +140,7 @@ def test_whatever_comes_in_can_be_kept_and_read_back(body: dict[str, object], ad
 
 def test_a_stop_that_is_whole_is_not_touched() -> None:
     event = read_opt_out({"address": ADDRESS, "sender": "acme"}, now=NOW).event
-    assert widened(event, ANN, {"acme"}, now=NOW) is event
-    elsewhere = widened(event, ANN, {"beta"}, now=NOW)
+    assert widened(event, ANN, {"acme": "Acme"}, now=NOW) is event
+    elsewhere = widened(event, ANN, {"beta": "Beta"}, now=NOW)
     assert (elsewhere.sender, elsewhere.flags) == (None, (Flag.SENDER_UNKNOWN,))
     assert json.loads(elsewhere.unread or "") == {"sender": "acme"}

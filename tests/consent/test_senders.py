@@ -79,6 +79,11 @@ def test_the_law_counts_a_registrations_last_day_in() -> None:
     assert ACME.to_facts(("US",)).jurisdictions == ("US",)
 
 
+def test_a_registration_that_ended_before_all_days_breaks_nothing() -> None:
+    held = RegistrationRecord(scheme="us-10dlc", id="C1", valid_until=date.min)
+    assert held.to_facts().ends == date.min
+
+
 def test_a_registration_is_written_with_from_and_until() -> None:
     written = msgspec.json.decode(msgspec.json.encode(ACME.registrations[1]))
     assert (written["from"], written["until"]) == ("2026-01-01", "2027-01-01")

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import date
 
-from jurisdictions.coverage import Need, coverage, table
+from jurisdictions.coverage import Need, coverage, document, table
 from jurisdictions.releases import bundled_release, release_of
 from jurisdictions.static_checks import faults
 from rules.vocabulary import Channel, Purpose
+from tests.support.project import PROJECT
 
 ON = date(2026, 11, 21)
 
@@ -56,3 +57,8 @@ def test_a_rule_said_twice_is_found() -> None:
     ]
     (fault,) = faults(release_of("more", "0" * 64, twice), ON)
     assert "kr-again says the same" in fault.detail
+
+
+def test_the_page_in_the_documents_is_the_matrix_of_the_bundled_law() -> None:
+    page = (PROJECT / "docs" / "coverage.md").read_text(encoding="utf-8")
+    assert page == document(bundled_release(), ON)

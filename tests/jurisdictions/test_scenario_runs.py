@@ -8,10 +8,11 @@ import pytest
 from jurisdictions.loader import DATA
 from jurisdictions.releases import Release, bundled_release
 from jurisdictions.scenario_files import Scenario, read_folder
-from jurisdictions.scenario_runs import compare, run
+from jurisdictions.scenario_runs import compare, facts_of, run
 from rules.decision import Decision
 from rules.engine import decide
 from rules.facts import Facts
+from rules.plan import compile_plan
 from rules.vocabulary import ObligationCode, ReasonCode, Verdict
 
 FOLDER = DATA.parent / "scenarios"
@@ -30,6 +31,9 @@ def test_every_scenario_is_answered_as_the_law_asks(file: str, release: Release)
 
     outcomes = run(READ[file], by_the_reference, with_sheet=release.with_sheet)
     assert [(o.scenario.id, o.shortfalls) for o in outcomes if not o.passed] == []
+    # The compiled plan is what serves; it gives the very decision, not only the verdict.
+    facts = [facts_of(scenario, with_sheet=release.with_sheet) for scenario in READ[file]]
+    assert compile_plan(release.rules).decide_many(facts) == by_the_reference(facts)
 
 
 def test_a_scenario_that_falls_short_says_in_what() -> None:

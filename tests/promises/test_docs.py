@@ -1,10 +1,13 @@
 """What a person can set, call or be told is documented, and the documents hold together."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from api.cli.main import cleartosend
 from rules.vocabulary import (
     Certainty,
     Channel,
@@ -65,6 +68,20 @@ def test_every_dev_command_is_explained() -> None:
         assert f"./dev {command} " in usage, command
 
 
+def test_every_command_is_explained() -> None:
+    table = text_of(PROJECT / "docs/operating.md")
+    for name in commands_of(cleartosend, "cleartosend"):
+        assert f"| `{name}" in table, name
+
+
+def test_no_document_names_a_command_that_does_not_exist() -> None:
+    known = set(commands_of(cleartosend, "cleartosend"))
+    for named in re.findall(
+        r"^\| `(cleartosend [a-z ]+[a-z])", text_of(PROJECT / "docs/operating.md"), re.MULTILINE
+    ):
+        assert named in known, named
+
+
 def test_no_document_names_a_dev_command_that_does_not_exist() -> None:
     cases = text_of(PROJECT / "dev").partition("case $command in\n")[2]
     for document in DOCUMENTS:
@@ -94,6 +111,14 @@ def test_the_readme_says_what_it_is_on_one_screen() -> None:
     assert len(before_the_first_heading.splitlines()) <= 50
     for command in ("./dev serve", "./dev test"):
         assert command in before_the_first_heading
+
+
+def commands_of(command: click.Command, name: str) -> Iterator[str]:
+    if not isinstance(command, click.Group):
+        yield name
+        return
+    for child, below in command.commands.items():
+        yield from commands_of(below, f"{name} {child}")
 
 
 def text_of(document: Path) -> str:

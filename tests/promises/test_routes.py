@@ -25,6 +25,9 @@ ROLES = {
     "POST /v1/keys": {Role.ADMIN},
     "GET /v1/keys": {Role.ADMIN},
     "POST /v1/keys/{key:str}/revoke": {Role.ADMIN},
+    "POST /v1/keys/rotation": {Role.ADMIN},
+    "POST /v1/keys/destruction": {Role.ADMIN},
+    "POST /v1/subjects/renew-key": {Role.ADMIN},
     "GET /v1/organisations": {Role.ADMIN},
     "PUT /v1/senders/{sender:str}": {Role.ADMIN},
     "GET /v1/senders": {Role.SENDER},
@@ -32,6 +35,7 @@ ROLES = {
     "POST /v1/consent-events": {Role.COLLECTOR},
     "POST /v1/opt-outs": {Role.COLLECTOR},
     "POST /v1/subjects/lookup": {Role.COLLECTOR, Role.AUDITOR},
+    "POST /v1/subjects/erase": {Role.ADMIN},
     "POST /v1/checks": {Role.SENDER},
     "GET /v1/checks/{check:str}": {Role.SENDER},
     "POST /v1/checks/{check:str}/sent": {Role.SENDER},
@@ -39,6 +43,12 @@ ROLES = {
     "POST /v1/permits/verify": {Role.SENDER},
     "PUT /v1/registries/{registry:str}/snapshots/{as_of:str}": {Role.LEGAL},
     "GET /v1/registries": {Role.LEGAL},
+    "GET /v1/logs": {Role.AUDITOR},
+    "GET /v1/logs/{log:str}/checkpoint": {Role.AUDITOR},
+    "GET /v1/logs/{log:str}/tile/{level:str}/{tile:path}": {Role.AUDITOR},
+    "GET /v1/logs/{log:str}/proofs/inclusion": {Role.AUDITOR},
+    "GET /v1/logs/{log:str}/proofs/consistency": {Role.AUDITOR},
+    "GET /v1/logs/{log:str}/entries": {Role.AUDITOR},
 }
 
 
@@ -63,6 +73,9 @@ def address_of(path: str) -> str:
         .replace("{check:str}", "chk_" + "0" * 32)
         .replace("{registry:str}", "us-national-dnc")
         .replace("{as_of:str}", "2026-11-01")
+        .replace("{log:str}", "consent")
+        .replace("{level:str}", "0")
+        .replace("{tile:path}", "000")
     )
 
 

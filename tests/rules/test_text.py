@@ -1,8 +1,58 @@
-"""Reading a message's text: postal addresses among other numbers."""
+"""Reading texts: what counts as a word, a name, a link, a number, an address; and in what time."""
+
+from collections.abc import Callable
+from time import process_time
 
 import pytest
 
-from rules.text import emails, has_postal_address, links, without_links
+from rules.text import (
+    beside_notices,
+    emails,
+    has_name,
+    has_postal_address,
+    has_short_number,
+    has_word,
+    links,
+    phone_numbers,
+    same_name,
+    without_links,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "stands"),
+    [
+        ("Reply STOP to end", "STOP", True),
+        ("Non-stop sale", "STOP", False),
+        ("non-stop sale", "stop", False),
+        ("Please stop by", "STOP", False),
+        ("To Stop, reply", "to stop", True),
+        ("stopwatch", "stop", False),
+        ("see https://example.com/stop", "stop", False),
+        ("ＳＴＯＰ", "STOP", True),
+        ("回复退订取消", "退订", True),
+    ],
+)
+def test_a_word_stands_alone_in_its_case_and_outside_links(
+    text: str, word: str, stands: bool
+) -> None:
+    assert has_word(text, word) is stands
+
+
+def test_a_name_is_found_in_any_case_and_without_accents() -> None:
+    assert has_name("from CAFÉ zürich", "Cafe Zurich")
+    assert not has_name("from Cafeteria", "Cafe")
+    assert same_name("Acme Inc.", "ACME INC")
+    assert not same_name("!!", "??")
+
+
+def test_links_numbers_and_addresses_are_told_apart() -> None:
+    text = (
+        "Acme, mail hi@example.com, see example.com/x or https://example.org, call +1 202-555-0100."
+    )
+    assert emails(text) == ("hi@example.com",)
+    assert links(text) == ("https://example.org", "example.com/x")
+    assert phone_numbers(text) == ("12025550100",)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +106,55 @@ def test_a_mail_address_ends_where_writing_without_spaces_begins() -> None:
 
 def test_a_full_stop_between_words_written_without_spaces_is_no_host() -> None:
     assert links("全館八折.退訂請撥") == ()
+
+
+def test_what_belongs_to_the_opt_out_is_left_out() -> None:
+    text = "Call +1 202-555-0100. To stop call +1 202-555-0199 now."
+    assert phone_numbers(beside_notices(text, ("to stop",))) == ("12025550100",)
+
+
+def test_a_short_number_has_exactly_so_many_digits() -> None:
+    assert has_short_number("STOP to 36111", 5)
+    assert not has_short_number("STOP to 361112", 5)
+
+
+RUNS = (
+    "a",
+    "@",
+    ".",
+    "9",
+    " ",
+    "(",
+    "_",
+    "a.",
+    "a@",
+    "9 ",
+    "9:",
+    "( ",
+    "1234567 ",
+    "a-",
+    "A1A 1A1 ",
+    "stop ",
+    "http://",
+    "退",
+    "退.",
+    "/",
+)
+READERS: tuple[Callable[[str], object], ...] = (
+    links,
+    emails,
+    phone_numbers,
+    has_postal_address,
+    lambda text: has_word(text, "STOP"),
+    lambda text: beside_notices(text, ("STOP",)),
+)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_long_run_of_anything_is_read_without_starting_over(run: str) -> None:
+    """What grows with the square of the length would take minutes for a mebibyte, not a second."""
+    text = "12345 " + run * (2**18 // len(run))
+    began = process_time()
+    for read in READERS:
+        read(text)
+    assert process_time() - began < 20

@@ -24,8 +24,20 @@ from api.settings import Settings
 def tell(components, address):
     print("listening", address, flush=True)
 
-serve(Settings(data=Path(sys.argv[1]), port=0), on_start=tell)
+url = sys.argv[2] if len(sys.argv) > 2 and sys.argv[2] else None
+serve(Settings(data=Path(sys.argv[1]), database_url=url, port=0), on_start=tell)
 """
+
+
+def address_of(process: "subprocess.Popen[str]") -> str:
+    """Wait until the service takes requests; give its address."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("listening "):
+            return line.split()[1]
+    process.wait()
+    assert process.stderr is not None
+    raise AssertionError(f"the service did not start:\n{process.stderr.read()}")
 
 
 @dataclass
@@ -62,17 +74,8 @@ def served(folder: Path) -> Iterator[Served]:
         cwd=Path(__file__).parents[2],
     )
     try:
-        assert process.stdout is not None
-        printed = ""
-        for line in process.stdout:
-            printed += line
-            if line.startswith("listening "):
-                yield Served(DataFolder(folder), line.split()[1], process, printed)
-                break
-        else:
-            process.wait()
-            assert process.stderr is not None
-            raise AssertionError(f"the service did not start:\n{process.stderr.read()}")
+        address = address_of(process)
+        yield Served(DataFolder(folder), address, process, f"listening {address}\n")
     finally:
         process.kill()
         process.communicate()

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from api.app import ROUTES, Components, Doors, create_app, open_components
+from api.operations.sign_checkpoints import CheckpointSigner
 from api.roles import Role
 from api.settings import Settings
 from consent.keys.key_ring import KeyRing
@@ -30,6 +31,11 @@ class TestService:
     operator: httpx.AsyncClient
     clock: FixedClock
     log: io.StringIO
+
+    @property
+    def signer(self) -> CheckpointSigner:
+        """What signs in the background."""
+        return self.doors.signer
 
     async def new_organisation(self, name: str = "Acme Inc") -> str:
         """Found an organisation; give its id."""

@@ -12,10 +12,12 @@ import sqlalchemy as sa
 from api.errors import DecisionSupersededError, InvalidRequestError
 from api.operations.check_answers import CheckAnswer
 from api.operations.check_messages import CheckMessages
+from api.operations.report_sending import ReportSending, SendingReport
 from api.work import Reply
 from audit import decisions
 from audit.decision_records import DecisionWriter, Read
 from audit.permits import PermitVerifier, Why
+from audit.reports import Outcome
 from consent import tables
 from consent.errors import StandingUnreadableError, UnknownSenderError
 from consent.events import RecordedKind
@@ -395,3 +397,34 @@ def test_a_deny_may_be_given_again(desk: Desk) -> None:
     work = CheckMessages(desk.gate)
     later = BY_DAY + timedelta(hours=1)
     assert work.superseded(desk.connection, desk.organisation, reply, now=later) is None
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_an_allow_is_not_given_again_when_its_message_was_reported_on(
+    consenting: Desk, outcome: Outcome
+) -> None:
+    answer = consenting.check_one(consenting.a_check())
+    report = SendingReport(
+        organisation=consenting.organisation,
+        actor="key_1",
+        decision=id_of("chk", str(answer.id)),
+        outcome=outcome,
+    )
+    work = CheckMessages(consenting.gate)
+    asked = (consenting.connection, consenting.organisation, an_answered(answer))
+    assert work.superseded(*asked, now=BY_DAY) is None
+    ReportSending(consenting.gate.keys, release="r").run_many(
+        consenting.connection, [report], now=BY_DAY
+    )
+    assert isinstance(work.superseded(*asked, now=BY_DAY), DecisionSupersededError)
+
+
+def test_a_preview_is_not_given_again_when_something_was_said_since(consenting: Desk) -> None:
+    reply = an_answered(consenting.check_one(consenting.a_check(preview=True)))
+    work = CheckMessages(consenting.gate)
+    asked = (consenting.connection, consenting.organisation, reply)
+    assert work.superseded(*asked, now=BY_DAY) is None
+    expired = work.superseded(*asked, now=BY_DAY + timedelta(minutes=10))
+    assert isinstance(expired, DecisionSupersededError)
+    consenting.recorder.record_one(ANN, an_event(RecordedKind.REVOKE, at=BY_DAY))
+    assert isinstance(work.superseded(*asked, now=BY_DAY), DecisionSupersededError)

@@ -180,3 +180,19 @@ def test_reports_stand_in_the_consent_log_once(desk: Desk) -> None:
     before = head(desk.connection, desk.organisation, Log.CONSENT).size
     report(desk, (allowed(desk), SENT), (allowed(desk), NOT_SENT))
     assert head(desk.connection, desk.organisation, Log.CONSENT).size == before + 1
+
+
+def test_a_message_went_no_sooner_than_it_was_decided_on(desk: Desk) -> None:
+    reports = [
+        SendingReport(
+            organisation=desk.organisation,
+            actor="key_1",
+            decision=allowed(desk),
+            outcome=SENT,
+            at=BY_DAY - timedelta(days=days),
+        )
+        for days in (2, 400)
+    ]
+    ReportSending(desk.gate.keys, release="r").run_many(desk.connection, reports, now=BY_DAY)
+    answer = desk.check_one(desk.a_check())
+    assert [reason.code for reason in answer.reasons] == ["frequency_cap"]

@@ -1,0 +1,210 @@
+"""The erasure journal: every erasure once more, sealed, in a file outside the database.
+
+Whoever restores an old copy of the database brings back who was erased since. The journal tells
+which erasures that copy lacks, and they are carried out again before anybody is served. A line
+is on disk before its erasure commits: one that never did is carried out at the next start.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from consent.erasure import Erasure, ErasureRecord, PastErasure
+from consent.errors import ErasureJournalError
+from consent.keys.errors import BrokenSealError, KeyStoreError, UnknownKeyError
+from consent.keys.key_ring import KeyRing
+from consent.keys.root_key import read_private, sync_folder
+from consent.keys.sealing import KeyKind
+from consent.ledger.columns import instant_of, microseconds_of
+
+FOLDER: Final = "vault"
+FILE: Final = "erasures"
+FORMAT_VERSION: Final = 1
+_USE: Final = b"erasure-journal"
+
+
+class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    v: int
+    ledger: str
+
+
+class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``previous``: SHA-256 of the line before, so that none is missing in the middle."""
+
+    previous: str
+    organisation: str
+    event_id: bytes
+    at: int
+    sealed: bytes
+
+
+class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    subjects: list[bytes]
+    blind_indexes: list[bytes]
+    record: ErasureRecord
+    actor: str | None = None
+
+
+class ErasureJournal:
+    """One file of a line an erasure. Nothing in it is ever changed, and only a torn end cut."""
+
+    def __init__(self, path: Path, keys: KeyRing) -> None:
+        self.path = path
+        self._keys = keys
+
+    @classmethod
+    def of(cls, data: Path, keys: KeyRing) -> "ErasureJournal":
+        """The journal of a data folder, whether it is there or not."""
+        return cls(data / FOLDER / FILE, keys)
+
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self.path.exists()
+
+    def create(self) -> None:
+        """Make an empty journal, for its owner only. One that is there is left as it is."""
+        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        try:
+            self.path.parent.mkdir(mode=0o700, exist_ok=True)
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(self._first_line())
+                file.flush()
+                os.fsync(file.fileno())
+            # Several processes may start at once: none may see half a journal, nor make another.
+            with suppress(FileExistsError):
+                self.path.hardlink_to(beside)
+            beside.unlink()
+            for folder in (self.path.parent, self.path.parent.parent):
+                sync_folder(folder)
+        except OSError as error:
+            raise ErasureJournalError(f"{self.path} cannot be made: {error.strerror}") from None
+
+    def append(self, erasures: Sequence[tuple[str, Erasure]]) -> None:
+        """Add the erasures (organisation, erasure), on disk before this returns."""
+        if not erasures:
+            return
+        try:
+            with self._locked() as descriptor:
+                content = self._content()
+                whole = content[: content.rfind(b"\n") + 1]
+                self._check_header(whole)
+                previous = whole.splitlines()[-1]
+                written = b""
+                for organisation, erasure in erasures:
+                    line = msgspec.json.encode(self._line_of(previous, organisation, erasure))
+                    written += line + b"\n"
+                    previous = line
+                # A line that a crash has torn was never committed.
+                os.ftruncate(descriptor, len(whole))
+                _write_all(descriptor, written, at=len(whole))
+                os.fsync(descriptor)
+        except OSError as error:
+            raise ErasureJournalError(f"{self.path} cannot be written: {error.strerror}") from None
+
+    def read(self) -> Iterator[tuple[str, PastErasure]]:
+        """Every erasure with its organisation, oldest first.
+
+        ``ErasureJournalError`` names the line that was changed, or after which some are missing.
+        """
+        content = self._content()
+        whole = content[: content.rfind(b"\n") + 1]
+        self._check_header(whole)
+        lines = whole.splitlines()
+        for number, (previous, line) in enumerate(pairwise(lines), start=2):
+            yield self._past_of(number, previous, line)
+
+    def _past_of(self, number: int, previous: bytes, line: bytes) -> tuple[str, PastErasure]:
+        try:
+            read = msgspec.json.decode(line, type=_Line)
+            if read.previous != sha256(previous).hexdigest():
+                raise ErasureJournalError(
+                    f"{self.path}:{number} does not follow the line before it: one was changed,"
+                    " or some are missing"
+                )
+            opened = self._keys.open_sealed(
+                read.organisation,
+                KeyKind.SUPPRESSION_PAYLOAD,
+                read.sealed,
+                _USE,
+                read.event_id,
+                read.at.to_bytes(8, "big"),
+            )
+            inside = msgspec.msgpack.decode(opened, type=_Sealed)
+        except (msgspec.MsgspecError, BrokenSealError, UnknownKeyError, OverflowError):
+            raise ErasureJournalError(f"{self.path}:{number} does not open") from None
+        past = PastErasure(
+            event_id=read.event_id,
+            at=instant_of(read.at),
+            subjects=tuple(inside.subjects),
+            blind_indexes=frozenset(inside.blind_indexes),
+            record=inside.record,
+            actor=inside.actor,
+        )
+        return read.organisation, past
+
+    def _line_of(self, previous: bytes, organisation: str, erasure: Erasure) -> _Line:
+        at = microseconds_of(erasure.at)
+        inside = _Sealed(
+            subjects=list(erasure.subjects),
+            blind_indexes=sorted(erasure.blind_indexes),
+            record=erasure.record,
+            actor=erasure.actor,
+        )
+        sealed = self._keys.seal(
+            organisation,
+            KeyKind.SUPPRESSION_PAYLOAD,
+            msgspec.msgpack.encode(inside),
+            _USE,
+            erasure.event_id,
+            at.to_bytes(8, "big"),
+            at=erasure.at,
+        )
+        return _Line(sha256(previous).hexdigest(), organisation, erasure.event_id, at, sealed)
+
+    def _first_line(self) -> bytes:
+        return msgspec.json.encode(_Header(FORMAT_VERSION, self._keys.ledger_id)) + b"\n"
+
+    def _content(self) -> bytes:
+        try:
+            return read_private(self.path)
+        except KeyStoreError as error:
+            raise ErasureJournalError(error.detail) from None
+
+    def _check_header(self, content: bytes) -> None:
+        try:
+            header = msgspec.json.decode(content.partition(b"\n")[0], type=_Header)
+        except msgspec.DecodeError:
+            raise ErasureJournalError(f"{self.path} is no erasure journal, or is damaged") from None
+        if header.v != FORMAT_VERSION:
+            raise ErasureJournalError(
+                f"{self.path} is of format {header.v}, and this release reads {FORMAT_VERSION}"
+            )
+        if header.ledger != self._keys.ledger_id:
+            raise ErasureJournalError(
+                f"{self.path} is of another ledger: {header.ledger}, and here it is"
+                f" {self._keys.ledger_id}"
+            )
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        """Keep other processes out, for as long as the file is open."""
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes, *, at: int) -> None:
+    while content:
+        written = os.pwrite(descriptor, content, at)
+        content, at = content[written:], at + written

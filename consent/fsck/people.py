@@ -1,0 +1,264 @@
+"""The consent log person by person: chains, payloads, and what they add up to."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection, bindparam
+
+from consent import standing
+from consent.among import ByMany
+from consent.events import STOPS, RecordedKind, decode_payload
+from consent.fsck.damage import Damage, Kind, Progress
+from consent.fsck.payloads import COLUMNS, Payloads
+from consent.fsck.suppressions import Suppressions
+from consent.keys.errors import BrokenSealError, UnknownKeyError
+from consent.keys.key_ring import KeyRing
+from consent.keys.sealing import KeyKind
+from consent.ledger.errors import DamagedLogError
+from consent.ledger.leaf import Leaf, Log, decode_leaf
+from consent.ledger.tables import log_entry, log_payload, subject, subject_head
+from consent.standing import KeptEvent, Standing
+
+PEOPLE_AT_ONCE = 256
+
+
+@dataclass(slots=True)
+class Person:
+    """Somebody as their entries have them. ``standing`` is None if some of those cannot be read.
+
+    ``stands``: whether the row of the standing says just that.
+    """
+
+    id: bytes
+    head_seq: int
+    erased: bool
+    standing: Standing | None
+    stands: bool
+    damages: list[Damage] = field(default_factory=list)
+
+
+def walk(
+    connection: Connection,
+    organisation: str,
+    *,
+    keys: KeyRing,
+    suppressions: Suppressions,
+    progress: Progress,
+) -> Iterator[Person]:
+    """Everybody in order of id, with what is wrong with them."""
+    walking = _Walk(connection, organisation, keys, suppressions)
+    after = b""
+    while True:
+        wanted = {"organisation": organisation, "after": after, "count": PEOPLE_AT_ONCE}
+        rows = connection.execute(_PEOPLE, wanted).all()
+        if rows:
+            yield from walking.some(rows)
+            progress(len(rows))
+            after = rows[-1].id
+        if len(rows) < PEOPLE_AT_ONCE:
+            return
+
+
+def strays(connection: Connection, organisation: str) -> Iterator[Damage]:
+    """Entries of persons who are not there, and heads of other logs that are not their last."""
+    for (index,) in connection.execute(_WITHOUT_PERSON, {"organisation": organisation}):
+        detail = "the entry names a person who is not there"
+        yield Damage(organisation, Log.CONSENT, index, Kind.SUBJECT, detail)
+    for log, index in connection.execute(_WRONG_HEADS, {"organisation": organisation}):
+        detail = "a person's head is not their last entry"
+        yield Damage(organisation, Log(log), index, Kind.SUBJECT, detail)
+
+
+@dataclass(slots=True)
+class _Trail:
+    """What one person's entries gave so far."""
+
+    seq: int = 0
+    last: bytes | None = None
+    index: int | None = None
+    kept: list[KeptEvent] = field(default_factory=list)
+    recorded_at: datetime | None = None
+    readable: bool = True
+
+
+class _Walk:
+    def __init__(
+        self, connection: Connection, organisation: str, keys: KeyRing, suppressions: Suppressions
+    ) -> None:
+        self._connection = connection
+        self._organisation = organisation
+        self._keys = keys
+        self._suppressions = suppressions
+        self._payloads = Payloads(connection, organisation, keys)
+
+    def some(self, people: Sequence[Any]) -> Iterator[Person]:
+        ids = [row.id for row in people]
+        self._payloads.prepare(ids)
+        standings = standing.load_rows(self._connection, self._organisation, ids)
+        wanted = {"organisation": self._organisation, "ids": ids}
+        entries = _ENTRIES.execute(self._connection, wanted).all()
+        by_person = {id_: list(some) for id_, some in groupby(entries, key=attrgetter("subject"))}
+        for row in people:
+            yield self._person(row, by_person.get(row.id, ()), standings.get(row.id))
+
+    def _person(self, row: Any, entries: Iterable[Any], stored: tuple[int, bytes] | None) -> Person:
+        person = Person(row.id, row.head_seq, row.erased_at is not None, None, stands=False)
+        trail = _Trail()
+        for entry in entries:
+            person.damages += self._follow(trail, entry, erased=person.erased)
+        if (trail.seq, trail.last) != (row.head_seq, row.head_leaf_hash):
+            detail = (
+                f"the person's head says {row.head_seq} entries, and their chain has {trail.seq}"
+                if trail.seq != row.head_seq
+                else "the person's head is not their last entry"
+            )
+            person.damages.append(self._damage(trail.index, Kind.SUBJECT, detail))
+        self._compare(person, trail, stored)
+        return person
+
+    def _compare(self, person: Person, trail: _Trail, stored: tuple[int, bytes] | None) -> None:
+        """Hold the row of the standing against the fold of what was read."""
+        if person.erased:
+            person.stands = stored is None
+            if stored is not None:
+                detail = "an erased person has a standing"
+                person.damages.append(self._damage(trail.index, Kind.STANDING, detail))
+            return
+        if not trail.readable:
+            return
+        if trail.recorded_at is None:
+            person.standing, person.stands = Standing(), stored is None
+            return
+        person.standing = standing.fold(Standing(), trail.kept, recorded_at=trail.recorded_at)
+        opened = standing.open_row(
+            self._keys, self._organisation, person.id, person.head_seq, stored
+        )
+        person.stands = opened == person.standing
+        if not person.stands:
+            detail = (
+                "the standing is not what the entries add up to"
+                if isinstance(opened, Standing)
+                else opened.detail
+            )
+            person.damages.append(self._damage(trail.index, Kind.STANDING, detail))
+
+    def _follow(self, trail: _Trail, entry: Any, *, erased: bool) -> Iterator[Damage]:
+        try:
+            leaf = decode_leaf(entry.leaf)
+        except DamagedLogError:
+            trail.readable = False  # ``entries.py`` names it.
+            trail.seq, trail.last, trail.index = entry.subject_seq, entry.leaf_hash, entry.idx
+            return
+        before = None if trail.last is None else trail.last.hex()
+        if entry.subject_seq != trail.seq + 1 or leaf.prev != before:
+            detail = "the entry does not follow on its person's entry before it"
+            yield self._damage(entry.idx, Kind.CHAIN, detail)
+            trail.readable = False
+        trail.seq, trail.last, trail.index = entry.subject_seq, entry.leaf_hash, entry.idx
+        if entry.key_kind is None:
+            if leaf.commit is not None and not (erased and leaf.type != RecordedKind.ERASE):
+                trail.readable = False
+                yield self._damage(entry.idx, Kind.PAYLOAD, "the payload is not there")
+            return
+        if erased and entry.key_kind == KeyKind.SUBJECT:
+            detail = "the payload of an erased person is still there"
+            yield self._damage(entry.idx, Kind.PAYLOAD, detail)
+            return
+        try:
+            payload = self._payloads.open(leaf, entry.event_id, entry.subject, entry)
+            self._take(trail, entry, leaf, payload)
+        except (BrokenSealError, UnknownKeyError) as error:
+            trail.readable = False
+            yield self._damage(entry.idx, Kind.PAYLOAD, error.detail)
+        except (msgspec.MsgspecError, KeyError):
+            trail.readable = False
+            yield self._damage(entry.idx, Kind.PAYLOAD, "the payload is no event")
+
+    def _take(self, trail: _Trail, entry: Any, leaf: Leaf, payload: bytes) -> None:
+        if leaf.type == RecordedKind.ERASE:
+            self._suppressions.follow_erasure(entry.idx, leaf, payload)
+            return
+        event, address = decode_payload(payload)
+        kept = KeptEvent.of(event, entry.idx)
+        trail.kept.append(kept)
+        known = trail.recorded_at
+        trail.recorded_at = leaf.recorded_at if known is None else max(known, leaf.recorded_at)
+        if event.event in STOPS and address is not None:
+            self._suppressions.follow_stop(kept, address)
+
+    def _damage(self, index: int | None, kind: Kind, detail: str) -> Damage:
+        return Damage(self._organisation, Log.CONSENT, index, kind, detail)
+
+
+_E = log_entry.c
+_PEOPLE = (
+    sa.select(subject.c.id, subject.c.head_seq, subject.c.head_leaf_hash, subject.c.erased_at)
+    .where(subject.c.organisation == bindparam("organisation"), subject.c.id > bindparam("after"))
+    .order_by(subject.c.id)
+    .limit(bindparam("count"))
+)
+_ENTRIES = ByMany(
+    lambda among: (
+        sa.select(_E.subject, _E.idx, _E.subject_seq, _E.leaf, _E.leaf_hash, _E.event_id, *COLUMNS)
+        .select_from(log_entry.outerjoin(log_payload, log_payload.c.event_id == _E.event_id))
+        .where(
+            among(_E.subject, "ids"),
+            _E.log == Log.CONSENT.value,
+            # Written so that no index serves it: SQLite would take the log's, and read all of it
+            # for every few people.
+            _E.organisation.concat("") == bindparam("organisation"),
+        )
+        .order_by(_E.subject, _E.subject_seq)
+    )
+)
+_WITHOUT_PERSON = (
+    sa.select(_E.idx)
+    .select_from(
+        log_entry.outerjoin(
+            subject,
+            sa.and_(subject.c.organisation == _E.organisation, subject.c.id == _E.subject),
+        )
+    )
+    .where(
+        _E.organisation == bindparam("organisation"),
+        _E.log == Log.CONSENT.value,
+        _E.subject.is_not(None),
+        subject.c.id.is_(None),
+    )
+    .order_by(_E.idx)
+)
+_LAST = log_entry.alias("last_entry")
+_NEXT = log_entry.alias("next_entry")
+_H = subject_head.c
+_WRONG_HEADS = (
+    sa.select(_H.log, _LAST.c.idx)
+    .select_from(
+        subject_head.outerjoin(
+            _LAST,
+            sa.and_(
+                _LAST.c.subject == _H.id, _LAST.c.log == _H.log, _LAST.c.subject_seq == _H.head_seq
+            ),
+        ).outerjoin(
+            _NEXT,
+            sa.and_(
+                _NEXT.c.subject == _H.id,
+                _NEXT.c.log == _H.log,
+                _NEXT.c.subject_seq == _H.head_seq + 1,
+            ),
+        )
+    )
+    .where(
+        _H.organisation == bindparam("organisation"),
+        sa.or_(
+            _LAST.c.idx.is_(None),
+            _LAST.c.leaf_hash != _H.head_leaf_hash,
+            _NEXT.c.idx.is_not(None),
+        ),
+    )
+)

@@ -1,0 +1,126 @@
+"""What of the suppression follows from the log, held against what stands there."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection, bindparam
+
+from consent import suppression
+from consent.erasure import ErasureRecord, suppressed_by
+from consent.fsck.damage import Damage, Kind
+from consent.keys.key_ring import KeyRing
+from consent.ledger.leaf import Leaf, Log, decode_leaf
+from consent.ledger.tables import log_entry
+from consent.standing import KeptEvent
+from consent.suppression import SUPPRESSING
+from consent.tables import suppression as table
+from jurisdictions.addresses import parse_address
+
+ROWS_AT_ONCE = 256
+
+
+class _Expected(NamedTuple):
+    """A row that has to be there under one of these tokens."""
+
+    row: Mapping[str, Any]
+    tokens: tuple[bytes, ...]
+
+
+class Suppressions:
+    """Gathers the rows that have to be there, and looks for them some at a time.
+
+    A row that is there and follows from nothing makes no message go out; it is found where its
+    entry is no opt-out and no erasure.
+    """
+
+    def __init__(self, connection: Connection, organisation: str, keys: KeyRing) -> None:
+        self._connection = connection
+        self._organisation = organisation
+        self._keys = keys
+        self._expected: list[_Expected] = []
+        self.missing: list[Mapping[str, Any]] = []
+        """Rows that ``flush`` did not find as they have to be; whoever rebuilds takes them."""
+
+    def follow_stop(self, kept: KeptEvent, address: str) -> None:
+        """Expect a row for every spelling of the address that opted out."""
+        newest = self._keys.token_version(self._organisation)
+        versions = self._keys.token_versions(self._organisation)
+        for spelling in set(parse_address(address).spellings):
+            tokens = {
+                version: self._keys.suppression_token(self._organisation, spelling, version=version)
+                for version in versions
+            }
+            row = suppression.row_of(self._organisation, tokens[newest], newest, kept)
+            self._expected.append(_Expected(row, tuple(tokens.values())))
+
+    def follow_erasure(self, index: int, leaf: Leaf, payload: bytes) -> None:
+        """Expect what an ``erase`` entry says: its own rows, and those that stood already."""
+        record = msgspec.json.decode(payload, type=ErasureRecord)
+        for one in suppressed_by(record, index=index, at=leaf.occurred_at):
+            row = msgspec.structs.asdict(one) | {"organisation": self._organisation}
+            row["occurred_at"] = row.pop("at")
+            self._expected.append(_Expected(row, (one.token,)))
+
+    def flush(self, *, at_least: int = ROWS_AT_ONCE) -> Iterator[Damage]:
+        """Look for what is expected, once that is ``at_least`` so much; name what is not there."""
+        if len(self._expected) < at_least:
+            return
+        expected, self._expected = self._expected, []
+        self.missing = []
+        for start in range(0, len(expected), ROWS_AT_ONCE):
+            yield from self._look_for(expected[start : start + ROWS_AT_ONCE])
+
+    def unexplained(self) -> Iterator[Damage]:
+        """Rows whose entry is not there, or is no opt-out and no erasure."""
+        rows = self._connection.execute(
+            _WITH_ENTRIES, {"organisation": self._organisation}
+        ).yield_per(ROWS_AT_ONCE)
+        for index, leaf in rows:
+            if leaf is None or decode_leaf(leaf).type not in SUPPRESSING:
+                yield self._damage(index, "a row follows from an entry that suppresses nothing")
+
+    def _look_for(self, expected: Sequence[_Expected]) -> Iterator[Damage]:
+        tokens = [token for one in expected for token in one.tokens]
+        wanted = {"organisation": self._organisation, "tokens": tokens}
+        rows = self._connection.execute(_ROWS, wanted).all()
+        found = {(row.token, row.kind, row.idx): _said(row._asdict()) for row in rows}
+        for one in expected:
+            kind, index = one.row["kind"], one.row["idx"]
+            # A token is not renewed with its key: older rows stand under the key of their time.
+            stored = [found[place] for t in one.tokens if (place := (t, kind, index)) in found]
+            if _said(one.row) in stored:
+                continue
+            self.missing.append(one.row)
+            what = "says something else than its entry" if stored else "is not there"
+            yield self._damage(index, f"a row of the suppression {what}")
+
+    def _damage(self, index: int, detail: str) -> Damage:
+        return Damage(self._organisation, Log.CONSENT, index, Kind.SUPPRESSION, detail)
+
+
+def _said(row: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a row says beside its identity."""
+    return tuple(row[name] for name in _SAID)
+
+
+_SAID = ("occurred_at", "sender", "channel", "purpose", "brand", "via")
+_ROWS = sa.select(table).where(
+    table.c.organisation == bindparam("organisation"),
+    table.c.token.in_(bindparam("tokens", expanding=True)),
+)
+_WITH_ENTRIES = (
+    sa.select(table.c.idx, log_entry.c.leaf)
+    .select_from(
+        table.outerjoin(
+            log_entry,
+            sa.and_(
+                log_entry.c.organisation == table.c.organisation,
+                log_entry.c.log == Log.CONSENT.value,
+                log_entry.c.idx == table.c.idx,
+            ),
+        )
+    )
+    .where(table.c.organisation == bindparam("organisation"))
+)

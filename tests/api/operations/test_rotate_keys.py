@@ -1,0 +1,111 @@
+"""A rotation by its route: old keys are destroyed when nothing lies under them, and not before."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.operations import rotate_keys
+from api.roles import Role
+from consent.keys.errors import UnknownKeyError
+from consent.keys.sealing import KeyKind
+from tests.support.service import TestService, running_service
+
+MONTH = timedelta(days=31)
+PEOPLE = [f"+121255501{number:02}" for number in range(10, 15)]
+
+
+async def post(service: TestService, headers: dict[str, str], path: str, body: Any) -> Any:
+    answer = await service.client.post(path, json=body, headers=headers)
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+async def rotated(service: TestService, headers: dict[str, str], what: str) -> list[Any]:
+    answers = [await post(service, headers, "/v1/keys/rotation", {"what": what})]
+    while (cursor := answers[-1]["cursor"]) is not None:
+        body = {"what": what, "version": answers[-1]["version"], "cursor": cursor}
+        answers.append(await post(service, headers, "/v1/keys/rotation", body))
+    return answers
+
+
+def test_an_erasure_is_complete_in_backups_after_a_rotation(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rotate_keys, "PEOPLE_AT_ONCE", 2)
+    url = None if database_url.startswith("sqlite") else database_url
+    folder = tmp_path / "data"
+    folder.mkdir()
+
+    async def scenario() -> None:
+        async with running_service(folder, database_url=url) as service:
+            organisation = await service.new_organisation()
+            headers = await service.as_(organisation, Role.ADMIN)
+            for address in PEOPLE:
+                await post(service, headers, "/v1/opt-outs", {"address": address, "via": "other"})
+            wanted = {"address": PEOPLE[0], "why": "asked"}
+            certificate = await post(service, headers, "/v1/subjects/erase", wanted)
+            assert not certificate["backups"]["complete"]
+            old = certificate["backups"]["until_destroyed"]
+            service.clock.move(MONTH)
+            answers = await rotated(service, headers, "organisation")
+            assert [one["done"] for one in answers] == [2, 2, 0]
+            assert answers[-1]["destroyed"] == old
+            assert answers[-1]["kept"] == []
+            again = await post(service, headers, "/v1/subjects/erase", wanted)
+            assert again["repeated"]
+            assert again["backups"]["complete"]
+            for address in PEOPLE[1:]:
+                body = {"address": address}
+                found = await post(service, headers, "/v1/subjects/lookup", body)
+                assert found["subject"] is not None
+                await post(service, headers, "/v1/opt-outs", body | {"via": "other"})
+
+    asyncio.run(scenario())
+
+
+def test_a_new_index_keeps_the_last_one_until_the_next(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            organisation = await service.new_organisation()
+            headers = await service.as_(organisation, Role.ADMIN)
+            await post(service, headers, "/v1/opt-outs", {"address": PEOPLE[0], "via": "other"})
+            first = (await rotated(service, headers, "index"))[-1]
+            assert (first["version"], first["destroyed"]) == (2, [])
+            assert first["kept"] == [{"kind": "index", "version": 1}]
+            second = (await rotated(service, headers, "index"))[-1]
+            assert second["destroyed"] == [{"kind": "index", "version": 1}]
+            found = await post(service, headers, "/v1/subjects/lookup", {"address": PEOPLE[0]})
+            assert found["subject"] is not None
+
+    asyncio.run(scenario())
+
+
+def test_a_months_decisions_open_no_more_when_its_key_is_destroyed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            organisation = await service.new_organisation()
+            await service.put_sender(organisation)
+            headers = await service.as_(organisation, Role.ADMIN)
+            check = {
+                "sender": "acme",
+                "recipient": {"address": PEOPLE[0]},
+                "message": {"channel": "sms", "purpose": "marketing"},
+            }
+            id_ = (await post(service, headers, "/v1/checks", check))["id"]
+            month = service.clock.now().strftime("%Y-%m")
+            body = {"kind": "decision", "month": month}
+            early = await service.client.post("/v1/keys/destruction", json=body, headers=headers)
+            assert (early.status_code, early.json()["code"]) == (409, "conflict")
+            service.clock.move(3 * MONTH)
+            gone = await post(service, headers, "/v1/keys/destruction", body)
+            version = int(month.replace("-", ""))
+            assert gone == {"destroyed": [{"kind": "decision", "version": version}]}
+            answer = await service.client.get(f"/v1/checks/{id_}", headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (409, "decision_sealed")
+            with pytest.raises(UnknownKeyError):
+                service.components.keys.opening_key(organisation, KeyKind.DECISION, version)
+
+    asyncio.run(scenario())

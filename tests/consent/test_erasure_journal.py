@@ -1,0 +1,133 @@
+"""The erasure journal: whole, in order, of this ledger, and for its owner only."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from consent.erasure import Destroyed, Erasure, ErasureRecord
+from consent.erasure_journal import ErasureJournal
+from consent.errors import ErasureJournalError
+from consent.keys.key_ring import KeyRing
+from consent.ledger.identifiers import uuid7
+from consent.ledger.leaf import Log
+from consent.ledger.log import Receipt
+from consent.suppression import Token
+from tests.support.consents import NOW, a_key_ring
+
+ORGANISATION = "org_a"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> KeyRing:
+    ring = a_key_ring(tmp_path / "keys")
+    ring.add_organisation(ORGANISATION, at=NOW)
+    return ring
+
+
+@pytest.fixture
+def journal(keys: KeyRing, tmp_path: Path) -> ErasureJournal:
+    made = ErasureJournal.of(tmp_path / "keys", keys)
+    made.create()
+    return made
+
+
+def an_erasure(number: int) -> Erasure:
+    at = NOW + timedelta(seconds=number)
+    event_id = uuid7(at)
+    return Erasure(
+        event_id=event_id,
+        at=at,
+        receipt=Receipt(event_id, Log.CONSENT, number, bytes(32), at),
+        repeated=False,
+        subjects=(bytes([number]) * 16,),
+        blind_indexes=frozenset({b"i" * 16}),
+        record=ErasureRecord(tokens=(Token(1, b"t" * 16),)),
+        destroyed=Destroyed(),
+    )
+
+
+def fill(journal: ErasureJournal, count: int = 3) -> list[Erasure]:
+    erasures = [an_erasure(number) for number in range(count)]
+    for erasure in erasures:
+        journal.append([(ORGANISATION, erasure)])
+    return erasures
+
+
+def test_what_was_appended_is_read_in_order(journal: ErasureJournal) -> None:
+    erasures = fill(journal)
+    read = list(journal.read())
+    assert [past.event_id for _, past in read] == [erasure.event_id for erasure in erasures]
+    assert [past.at for _, past in read] == [erasure.at for erasure in erasures]
+    assert {organisation for organisation, _ in read} == {ORGANISATION}
+    assert read[2][1].subjects == erasures[2].subjects
+    assert read[2][1].record == erasures[2].record
+
+
+def test_several_at_once_follow_each_other(journal: ErasureJournal) -> None:
+    journal.append([(ORGANISATION, an_erasure(number)) for number in range(3)])
+    journal.append([(ORGANISATION, an_erasure(3))])
+    assert len(list(journal.read())) == 4
+
+
+def test_making_it_again_changes_nothing(journal: ErasureJournal) -> None:
+    fill(journal)
+    before = journal.path.read_bytes()
+    journal.create()
+    assert journal.path.read_bytes() == before
+    assert [path.name for path in journal.path.parent.iterdir()] == ["erasures"]
+
+
+def test_only_the_owner_may_read_it(journal: ErasureJournal) -> None:
+    assert journal.path.stat().st_mode & 0o777 == 0o600
+    journal.path.chmod(0o640)
+    with pytest.raises(ErasureJournalError, match="open to other users"):
+        list(journal.read())
+
+
+def test_a_torn_end_was_never_committed_and_the_next_line_takes_its_place(
+    journal: ErasureJournal,
+) -> None:
+    fill(journal)
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(whole[:-10])
+    assert len(list(journal.read())) == 2
+    journal.append([(ORGANISATION, an_erasure(7))])
+    assert [past.at for _, past in journal.read()][-1] == an_erasure(7).at
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_line_missing_in_the_middle_is_named(journal: ErasureJournal, lost: int) -> None:
+    fill(journal)
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    journal.path.write_bytes(b"".join(lines[:lost] + lines[lost + 1 :]))
+    with pytest.raises(ErasureJournalError, match=f"erasures:{lost + 1} does not follow"):
+        list(journal.read())
+
+
+def test_a_changed_line_is_named(journal: ErasureJournal) -> None:
+    fill(journal)
+    content = journal.path.read_bytes()
+    at = content.rindex(b'"sealed":"') + 40
+    changed = b"A" if content[at : at + 1] != b"A" else b"B"
+    journal.path.write_bytes(content[:at] + changed + content[at + 1 :])
+    with pytest.raises(ErasureJournalError, match="erasures:4 does not open"):
+        list(journal.read())
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"{}\n", b'{"v":9,"ledger":"x"}\n'])
+def test_what_is_no_journal_is_refused(journal: ErasureJournal, content: bytes) -> None:
+    journal.path.write_bytes(content)
+    with pytest.raises(ErasureJournalError):
+        list(journal.read())
+    with pytest.raises(ErasureJournalError):
+        journal.append([(ORGANISATION, an_erasure(1))])
+    assert journal.path.read_bytes() == content
+
+
+def test_the_journal_of_another_ledger_is_refused(journal: ErasureJournal, tmp_path: Path) -> None:
+    other = ErasureJournal.of(tmp_path / "other", a_key_ring(tmp_path / "other"))
+    other.create()
+    journal.path.write_bytes(other.path.read_bytes())
+    with pytest.raises(ErasureJournalError, match="of another ledger"):
+        list(journal.read())

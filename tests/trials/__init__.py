@@ -1,0 +1,1 @@
+"""The service broken on purpose: each trial asserts that its fault really happened."""

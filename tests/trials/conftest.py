@@ -1,0 +1,22 @@
+"""How long a trial lasts: short in CI, as long as one likes by option."""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=100, help="how often the kill loop kills")
+    parser.addoption(
+        "--faults", type=int, default=2, help="at how many calls of a run a disk fault is tried"
+    )
+    parser.addoption(
+        "--trial-seconds", type=int, default=75, help="after so long a trial stops adding faults"
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many faults were really hit: a trial that broke nothing proves nothing."""
+    for report in terminalreporter.getreports("passed"):
+        for name, told in report.user_properties:
+            if name == "trial" and report.when == "call":
+                terminalreporter.write_line(f"trial: {report.nodeid}: {told}")
