@@ -19,7 +19,7 @@ from rules.compiled.routes import (
 from rules.decision import Finding
 from rules.facts import Facts
 from rules.history import STOPPED_BY_ANY_OPT_OUT, Event
-from rules.kinds.consent import Consent
+from rules.kinds.consent import Consent, is_given
 from rules.kinds.routes import ConfirmationRoute, GrantRoute, RelationRoute, Scope
 from rules.periods import local_dates
 from rules.rule import Case, Value
@@ -97,7 +97,7 @@ class ConsentCheck:
         if person.opt_outs and self._stoppable:
             ended = self.ended_at(person.opt_outs)
             if ended is not None:
-                if not self._reopened(grants, ended):
+                if not self._reopened(person, ended, at):
                     return _NOTHING_STANDS
                 grants = tuple(grant for grant in grants if grant.at > ended)
                 relations = tuple(relation for relation in relations if relation.at > ended)
@@ -189,16 +189,14 @@ class ConsentCheck:
         since = self._since
         return since is not None and any(day >= since for day in local_dates(event.at, self._zones))
 
-    def _reopened(self, grants: Sequence[Event], ended: datetime) -> bool:
-        """Tell whether a grant of the needed level has come since."""
-        for grant in grants:
-            if (
-                grant.at > ended
-                and (grant.level or Level.IMPLIED) >= self.needed
-                and self.scope.includes(grant)
-            ):
-                return True
-        return False
+    def _reopened(self, person: Person, ended: datetime, at: datetime) -> bool:
+        """Tell whether a grant of the needed level stands since."""
+        return any(
+            grant.at > ended
+            and (grant.level or Level.IMPLIED) >= self.needed
+            and is_given(grant, person.events, self.scope.scope, at)
+            for grant in person.grants
+        )
 
 
 def _only_grant(checks: tuple[RouteCheck, ...]) -> GrantCheck | None:

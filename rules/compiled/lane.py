@@ -8,7 +8,7 @@ from rules.compiled.answers import allowed, deferred, denied
 from rules.compiled.consent import ConsentCheck
 from rules.decision import Decision, Finding, Obligation
 from rules.facts import Facts
-from rules.history import Event
+from rules.history import Event, folded_brand
 from rules.vocabulary import EventKind, Level
 
 _GRANT, _SENT, _IMPLIED = EventKind.GRANT, EventKind.SENT, Level.IMPLIED
@@ -68,7 +68,7 @@ def lane_of(ordinary: Ordinary) -> Lane:  # noqa: C901
                     and event.channel in channels
                     and event.purpose in purposes
                     and (event.expires_at is None or event.expires_at > at)
-                    and (named is None or named == brand or named.casefold() == folded)
+                    and (named is None or named == brand or folded_brand(named) == folded)
                 ):
                     serves = event
             elif kind is _SENT:

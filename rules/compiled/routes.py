@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from rules.compiled.person import Person
 from rules.facts import Facts
-from rules.history import Event, is_confirmed
+from rules.history import Event, folded_brand, is_confirmed
 from rules.kinds.registers import RegisterTest
 from rules.kinds.routes import (
     ConfirmationRoute,
@@ -17,6 +17,7 @@ from rules.kinds.routes import (
     Route,
     Scope,
     lifted,
+    record_of,
 )
 from rules.periods import Period, Unit, anniversary_of, lapse_of, local_dates
 from rules.rule import Found
@@ -41,7 +42,7 @@ class ScopeCheck:
     def __init__(self, scope: Scope, channel: Channel, purpose: Purpose) -> None:
         self.scope = scope
         self.brand = scope.brand
-        self.folded = scope.brand.casefold()
+        self.folded = folded_brand(scope.brand)
         # What is named most often stands first.
         self.channels: tuple[Channel | None, ...] = (channel, None)
         self.purposes: tuple[Purpose | None, ...] = (purpose, None, *(scope.purposes - {purpose}))
@@ -49,7 +50,7 @@ class ScopeCheck:
     def names(self, event: Event) -> bool:
         """Tell what ``Event.names`` tells of the sender's brand."""
         brand = event.brand
-        return brand is None or brand == self.brand or brand.casefold() == self.folded
+        return brand is None or brand == self.brand or folded_brand(brand) == self.folded
 
     def includes(self, event: Event) -> bool:
         """Tell what ``Scope.includes`` tells."""
@@ -125,7 +126,7 @@ class GrantCheck:
             if grant.channel not in self._channels or grant.purpose not in self._purposes:
                 continue
             brand = grant.brand
-            if brand is not None and brand != self._brand and brand.casefold() != self._folded:
+            if brand is not None and brand != self._brand and folded_brand(brand) != self._folded:
                 continue
             if (grant.level or _IMPLIED) < self._level:
                 continue
@@ -137,7 +138,7 @@ class GrantCheck:
                 until = self._until(grant, said, facts)
             if until is not None and until <= at:
                 continue
-            if qualities and _DOUBLE in qualities and not is_confirmed(grant, said[0]):
+            if qualities and _DOUBLE in qualities and not is_confirmed(grant, said[0], self._brand):
                 continue
             if self.register is not None and self.register.against(facts, grant):
                 continue
@@ -234,7 +235,8 @@ class ConfirmationCheck:
 
     def stands(self, facts: Facts, at: datetime) -> bool:
         """Tell whether this message may confirm an opt-out just made."""
-        return self.route.answer(Record(()), self._scope, facts, at).ground is not None
+        record = record_of(facts.history, at)
+        return self.route.answer(record, self._scope, facts, at).ground is not None
 
 
 RouteCheck = GrantCheck | RelationCheck | OpenCheck | ConfirmationCheck

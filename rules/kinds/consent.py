@@ -150,7 +150,7 @@ class Consent(Terms):
         return any(
             event.at > ended_at
             and (event.level or Level.IMPLIED) >= needed
-            and _is_given(event, events, scope, at)
+            and is_given(event, events, scope, at)
             for event in events
         )
 
@@ -178,8 +178,8 @@ class Consent(Terms):
         """Tell whether an erasure stands, with nothing since that begins anew."""
         if self.reach.unstoppable or last_erasure(facts.history.until(at)) is None:
             return False
-        begins: frozenset[EventKind] = frozenset() if self.reach.erased_until_granted else RELATIONS
-        return not _begun_anew(record.events, self._scope(facts), at, begins)
+        by_relation = not self.reach.erased_until_granted
+        return not _begun_anew(record.events, self._scope(facts), at, by_relation=by_relation)
 
     def _confirms_opt_out(self, facts: Facts, at: datetime) -> bool:
         """Tell whether this is the one message that may confirm an opt-out just made."""
@@ -217,17 +217,17 @@ def _falls_short(answer: Answer, route: Route) -> bool:
 
 
 def _begun_anew(
-    events: tuple[Event, ...], scope: Scope, at: datetime, relations: frozenset[EventKind]
+    events: tuple[Event, ...], scope: Scope, at: datetime, *, by_relation: bool
 ) -> bool:
-    """Tell whether a grant in scope or a relation with the brand has come since the erasure."""
+    """Tell whether a grant in scope, or a relation with the brand, has come since the erasure."""
     return any(
-        (event.event in relations and event.names(scope.brand))
-        or _is_given(event, events, scope, at)
+        (by_relation and event.event in RELATIONS and event.names(scope.brand))
+        or is_given(event, events, scope, at)
         for event in events
     )
 
 
-def _is_given(grant: Event, events: tuple[Event, ...], scope: Scope, at: datetime) -> bool:
+def is_given(grant: Event, events: tuple[Event, ...], scope: Scope, at: datetime) -> bool:
     """Tell whether this is a grant in scope that was confirmed, if asked, and has not expired."""
     return (
         grant.event is EventKind.GRANT

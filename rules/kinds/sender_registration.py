@@ -148,21 +148,15 @@ def registrations_of(scheme: str, facts: Facts, at: datetime) -> tuple[Registrat
 
 
 def same_sender_id(registered: str, sender_id: SenderId) -> bool:
-    """Tell whether a registered id is the sender id: numbers by digits, names without case.
+    """Tell whether a registered id is the sender id: numbers by digits, names without case."""
+    if sender_id.digits and not any(c.isalpha() for c in registered):
+        return _same_number("".join(c for c in registered if c.isdigit()), sender_id.digits)
+    return registered.casefold() == sender_id.text.casefold()
 
-    Either number may be written as it is dialled at home or with its country code; what is
-    too short for one is compared whole, and what holds a letter is no number.
-    """
-    if not sender_id.digits:
-        return registered.casefold() == sender_id.text.casefold()
-    if any(c.isalpha() for c in registered):
-        return False
-    digits = "".join(c for c in registered if c.isdigit())
-    if digits == sender_id.digits:
-        return digits != ""
-    short, long = sorted((digits.lstrip("0"), sender_id.digits.lstrip("0")), key=len)
-    return (
-        len(short) >= PHONE_DIGITS
-        and len(long) - len(short) <= LONGEST_COUNTRY_CODE
-        and long.endswith(short)
-    )
+
+def _same_number(one: str, other: str) -> bool:
+    """Tell whether two numbers are the same, written nationally or with a country code."""
+    short, long = sorted((one.lstrip("0"), other.lstrip("0")), key=len)
+    if len(short) < PHONE_DIGITS or len(long) - len(short) > LONGEST_COUNTRY_CODE:
+        return short == long != ""
+    return long.endswith(short)

@@ -166,22 +166,3 @@ def test_one_message_may_confirm_an_opt_out_just_made(
     again = a_message_to(*confirmed, send_at=send_at, purpose=Purpose.SERVICE)
     assert codes_of(terms, again) == [REVOKED]
     assert codes_of(terms, a_message_to(*stopped, send_at=send_at)) == [REVOKED]
-
-
-@pytest.mark.parametrize(
-    ("until_granted", "route", "codes"),
-    [
-        (False, None, [MISSING]),
-        (False, RelationRoute(events=frozenset({EventKind.PURCHASE})), []),
-        (True, None, [ERASED]),
-        (True, RelationRoute(events=frozenset({EventKind.PURCHASE})), [ERASED]),
-    ],
-)
-def test_a_relation_begins_anew_unless_only_a_grant_does(
-    route: RelationRoute | None, codes: list[ReasonCode], *, until_granted: bool
-) -> None:
-    routes = SIGNED.routes if route is None else (*SIGNED.routes, route)
-    terms = Consent(routes=routes, reach=OptOutReach(erased_until_granted=until_granted))
-    bought = (an_event(EventKind.ERASE, STOP), an_event(EventKind.PURCHASE, AFTER))
-    assert codes_of(terms, a_message_to(*bought)) == codes
-    assert codes_of(terms, a_message_to(*bought, a_grant(AFTER))) == []
