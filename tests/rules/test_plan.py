@@ -91,7 +91,8 @@ def test_the_short_way_leaves_out_nobody_whose_opt_out_lifts_the_hours() -> None
     rules = (a_rule(Consent(routes=(GrantRoute(level=Level.EXPRESS),))), a_rule(hours))
     stopped = an_event(EventKind.REVOKE, "2026-03-02T20:00:00-05:00")
     again = a_grant("2026-03-02T20:30:00-05:00")
-    facts = (a_message_to(stopped, again, send_at=at("2026-03-02T22:00:00-05:00")),)
+    late = at("2026-03-02T22:00:00-05:00")
+    facts = (a_message_to(stopped, again, send_at=late, purpose=Purpose.SERVICE),)
     decisions = compile_plan(rules).decide_many(facts)
     assert decisions[0].verdict is Verdict.ALLOW
     assert decisions == decide_in_order(facts, rules)
