@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from litestar.types import ASGIApp
 
-from api.app import Components, create_app, open_components
+from api.app import Components, Doors, create_app, open_components
 from api.data_folder import DataFolder
 from api.errors import DataFolderError, ListenError
 from api.settings import Settings
@@ -20,6 +20,9 @@ from api.telemetry import capture_libraries
 
 STOP_SECONDS = 20
 SOCKET_BACKLOG = 128
+GC_THRESHOLD = 10_000
+"""A turn makes thousands of objects that are gone with it; looking for rings among them pays
+only now and then."""
 _OWNER_ONLY = 0o177
 
 Started = Callable[[Components, str], None]
@@ -34,26 +37,31 @@ def serve(settings: Settings, *, on_start: Started | None = None) -> None:
         return
     with open_components(settings) as components:
         capture_libraries(components.service.telemetry)
-        doors = create_app(components)
-        config = _config(doors.network, settings, lifespan="on")
-        socket_for_commands = None
-        if settings.database_url is None:
-            folder = DataFolder(settings.data)
-            socket_for_commands = _CommandSocket(folder, _config(doors.operator, settings))
+        run(create_app(components), components, on_start=on_start)
 
-        def started(address: str) -> None:
-            if on_start is not None:
-                on_start(components, address)
 
-        server = TwoDoorServer(config, socket_for_commands, started)
-        try:
-            server.run()
-        except SystemExit:
-            # The server's own way to say that it could not start; its log has the error's name.
-            raise ListenError(
-                f"nothing could be served on {settings.host}:{settings.port}; "
-                "if something else listens there, stop it or choose another --port"
-            ) from None
+def run(doors: Doors, components: Components, *, on_start: Started | None = None) -> None:
+    """Serve an application that is put together already, in this one process."""
+    settings = components.settings
+    config = _config(doors.network, settings, lifespan="on")
+    socket_for_commands = None
+    if settings.database_url is None:
+        folder = DataFolder(settings.data)
+        socket_for_commands = _CommandSocket(folder, _config(doors.operator, settings))
+
+    def started(address: str) -> None:
+        if on_start is not None:
+            on_start(components, address)
+
+    server = TwoDoorServer(config, socket_for_commands, started)
+    try:
+        server.run()
+    except SystemExit:
+        # The server's own way to say that it could not start; its log has the error's name.
+        raise ListenError(
+            f"nothing could be served on {settings.host}:{settings.port}; "
+            "if something else listens there, stop it or choose another --port"
+        ) from None
 
 
 def make_network_door() -> ASGIApp:
@@ -100,6 +108,7 @@ class TwoDoorServer(uvicorn.Server):
         # and each walk holds every request up for longer than a check takes.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         self._on_start(f"http://{host}:{bound[1]}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

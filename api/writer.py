@@ -32,7 +32,7 @@ from consent.ledger.errors import ReadOnlyError
 from rules.errors import ComplianceError
 
 TURN_WEIGHT_MAX = 256
-TURN_WEIGHT_MIN = 16
+TURN_WEIGHT_MIN = 64
 TURN_SECONDS = 0.02
 """A turn takes what it can do in about this time, within the two limits of weight."""
 
@@ -284,13 +284,14 @@ class Writer:
         """Give every item its outcome, but for those returned: they need another turn."""
         now = self._clock.now()
         try:
-            connection = self._begin()
-            self._lock_heads(
-                connection, sorted({item.organisation for item in items if item.organisation})
-            )
+            connection = self._begin(items)
             fresh, put_back = self._answer_again(connection, items, now)
-            for group in _by_work(fresh):
-                self._run_group(connection, group, now)
+            groups = _by_work(fresh)
+            if len(groups) == 1:
+                self._run_alone(connection, groups[0], now)
+            else:
+                for group in groups:
+                    self._run_group(connection, group, now)
         except Exception as error:
             return self._fail_all(items, error, StoreUnavailableError, "nothing was decided")
         try:
@@ -301,10 +302,12 @@ class Writer:
             return self._fail_all(items, error, OutcomeUnknownError, "ask again")
         return put_back
 
-    def _begin(self) -> Connection:
+    def _begin(self, items: Sequence[Item]) -> Connection:
         if self._connection is None:
             self._connection = self._engine.connect()
         self._connection.begin()
+        organisations = {item.organisation for item in items if item.organisation}
+        self._lock_heads(self._connection, sorted(organisations))
         return self._connection
 
     def _answer_again(
@@ -352,6 +355,21 @@ class Writer:
             if overtaken is not None:
                 return overtaken
         return reply
+
+    def _run_alone(self, connection: Connection, group: Sequence[Item], now: datetime) -> None:
+        """Run the only group of a turn: what it would spoil is the turn, so that is rolled back.
+
+        A savepoint costs SQLite a copy of every page that changes under it.
+        """
+        try:
+            self._run(connection, group, now)
+        except Exception as error:
+            connection.rollback()
+            self._begin(group)
+            if len(group) == 1:
+                group[0].outcome = self._failure(group[0], error)
+            for item in group if len(group) > 1 else ():
+                self._run_group(connection, [item], now)
 
     def _run_group(self, connection: Connection, group: Sequence[Item], now: datetime) -> None:
         savepoint = connection.begin_nested()

@@ -66,8 +66,7 @@ _FORGET_MONTH = delete(tables.decision_alias).where(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
     """A decision just made, and what is needed to put it on record.
 
     ``subject`` is the recipient's id if they are on record, ``blind_index`` their address's.

@@ -138,16 +138,17 @@ class SenderRecord(_Record, frozen=True, kw_only=True):
 
 
 class FactsRecord(_Record, frozen=True, kw_only=True):
-    """Everything that a decision rested on. ``sender`` is a ``SenderRecord``, or its bytes."""
+    """Everything that a decision rested on; ``message`` and ``sender`` may be written already."""
 
     history: tuple[EventRecord, ...] = ()
-    message: MessageRecord
+    message: MessageRecord | Any
     recipient: RecipientRecord
     registries: dict[str, RegistryRecord] = {}
     sender: SenderRecord | Any
 
 
 class _FactsFile(FactsRecord, frozen=True, kw_only=True):
+    message: MessageRecord
     sender: SenderRecord
 
 
@@ -156,17 +157,18 @@ _DECODER = msgspec.json.Decoder(_FactsFile)
 
 
 class FactsWriter:
-    """Writes the facts of a batch; what a sender holds is written once for all its messages."""
+    """Writes the facts of a batch; a sender and a message are written once for all they go to."""
 
     def __init__(self) -> None:
         self._senders: dict[int, tuple[Sender, msgspec.Raw]] = {}
+        self._messages: dict[int, tuple[Message, msgspec.Raw]] = {}
 
     def write(self, facts: Facts) -> bytes:
         """Give the canonical bytes of these facts."""
         return _ENCODER.encode(
             FactsRecord(
                 history=tuple([_event(event) for event in facts.history.events]),
-                message=_message(facts.message),
+                message=self._message(facts.message),
                 recipient=_recipient(facts.recipient),
                 registries={
                     name: RegistryRecord(as_of=entry.as_of, listed=entry.listed)
@@ -175,6 +177,14 @@ class FactsWriter:
                 sender=self._sender(facts.sender),
             )
         )
+
+    def _message(self, message: Message) -> msgspec.Raw:
+        known = self._messages.get(id(message))
+        if known is not None:
+            return known[1]
+        raw = msgspec.Raw(_ENCODER.encode(_message(message)))
+        self._messages[id(message)] = (message, raw)
+        return raw
 
     def _sender(self, sender: Sender) -> msgspec.Raw:
         known = self._senders.get(id(sender))

@@ -8,9 +8,9 @@ permit in a log is no list of addresses; it is confidential all the same.
 import base64
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, Final
@@ -46,8 +46,7 @@ class Why(StrEnum):
     UNKNOWN_DECISION = "unknown_decision"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permitted:
+class Permitted(msgspec.Struct, frozen=True, kw_only=True):
     """The message that a permit is for. ``recipient`` is the normalised address.
 
     ``sender_id`` is the ``from`` as it was given, ``decision`` the label of its id.
@@ -177,6 +176,7 @@ def recipient_digest(salt: bytes, normalised: str) -> str:
     return _base64url(sha256(salt + normalised.encode()).digest())
 
 
+@lru_cache(maxsize=256)
 def text_digest(text: str) -> str:
     """SHA-256 over the text in UTF-8, in base64url."""
     return _base64url(sha256(text.encode()).digest())

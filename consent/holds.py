@@ -5,18 +5,20 @@ carries the index, so that it still counts when the stranger becomes a person.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, union
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, select, union_all
 
 from consent.among import ByMany
+from consent.ledger.columns import microseconds_of
+from consent.rows import Rows
 from consent.tables import cap_hold
 from rules.vocabulary import Channel, Purpose
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
     """A place held by one decision until before ``held_until``; ``sender`` is an id.
 
     ``blind_index``: that of any spelling of the address.
@@ -33,19 +35,31 @@ class Hold:
     held_until: datetime
 
 
-_COUNTING = select(cap_hold).where(
+_COLUMNS = (
+    cap_hold.c.decision,
+    cap_hold.c.subject,
+    cap_hold.c.blind_index,
+    cap_hold.c.sender,
+    cap_hold.c.channel,
+    cap_hold.c.purpose,
+    cap_hold.c.topic,
+    cap_hold.c.send_at,
+    cap_hold.c.held_until,
+)
+_COUNTING = select(*_COLUMNS).where(
     cap_hold.c.organisation == bindparam("organisation"),
     cap_hold.c.held_until > bindparam("now"),
 )
-# Two halves that each have an index: joined by OR, SQLite would read every place there is.
+# Two halves that each have an index: joined by OR, SQLite would read every place there is. A place
+# that both find comes twice, which is told by its decision.
 _OF_PEOPLE = ByMany(
-    lambda among: union(
+    lambda among: union_all(
         _COUNTING.where(among(cap_hold.c.subject, "subjects")),
         _COUNTING.where(among(cap_hold.c.blind_index, "blind_indexes")),
     )
 )
 _BY_DECISION = ByMany(
-    lambda among: select(cap_hold).where(
+    lambda among: select(*_COLUMNS).where(
         cap_hold.c.organisation == bindparam("organisation"),
         among(cap_hold.c.decision, "decisions"),
     )
@@ -56,30 +70,42 @@ _FREE = ByMany(
         among(cap_hold.c.decision, "decisions"),
     )
 )
+_INSERT = Rows(
+    cap_hold,
+    "organisation",
+    "decision",
+    "subject",
+    "blind_index",
+    "sender",
+    "channel",
+    "purpose",
+    "topic",
+    "send_at",
+    "held_until",
+)
 _EXPIRE = delete(cap_hold).where(cap_hold.c.held_until <= bindparam("now"))
 
 
 def hold_many(connection: Connection, organisation: str, holds: Sequence[Hold]) -> None:
     """Hold these places, in one statement."""
-    if holds:
-        connection.execute(
-            cap_hold.insert(),
-            [
-                {
-                    "organisation": organisation,
-                    "decision": hold.decision,
-                    "subject": hold.subject,
-                    "blind_index": hold.blind_index,
-                    "sender": hold.sender,
-                    "channel": hold.channel.value,
-                    "purpose": hold.purpose.value,
-                    "topic": hold.topic,
-                    "send_at": hold.send_at,
-                    "held_until": hold.held_until,
-                }
-                for hold in holds
-            ],
-        )
+    _INSERT.insert(
+        connection,
+        [
+            (
+                organisation,
+                hold.decision,
+                hold.subject,
+                hold.blind_index,
+                hold.sender,
+                hold.channel.value,
+                hold.purpose.value,
+                hold.topic,
+                microseconds_of(hold.send_at),
+                microseconds_of(hold.held_until),
+            )
+            for hold in holds
+        ],
+    )
 
 
 def load_many(
@@ -92,7 +118,7 @@ def load_many(
     """The places that count for each of ``people`` (subject, blind indexes), in one statement."""
     if not people:
         return []
-    rows = _OF_PEOPLE.execute(
+    rows = _OF_PEOPLE.fetch(
         connection,
         {
             "organisation": organisation,
@@ -100,13 +126,13 @@ def load_many(
             "subjects": [subject for subject, _ in people if subject is not None],
             "blind_indexes": [index for _, indexes in people for index in indexes],
         },
-    ).all()
+    )
     if not rows:
         return [()] * len(people)
-    held = [_from_row(row) for row in rows]
+    held = {row[0]: _from_row(row) for row in rows}
     by_subject: dict[bytes, list[Hold]] = {}
     by_index: dict[bytes, list[Hold]] = {}
-    for hold in held:
+    for hold in held.values():
         by_index.setdefault(hold.blind_index, []).append(hold)
         if hold.subject is not None:
             by_subject.setdefault(hold.subject, []).append(hold)
@@ -120,7 +146,7 @@ def find_many(
     rows = _BY_DECISION.execute(
         connection, {"organisation": organisation, "decisions": list(decisions)}
     )
-    return {row.decision: _from_row(row) for row in rows}
+    return {row[0]: _from_row(row) for row in rows}
 
 
 def free_many(connection: Connection, organisation: str, decisions: Collection[bytes]) -> None:
@@ -146,15 +172,16 @@ def _of_person(
     return tuple(sorted(counting.values(), key=lambda hold: (hold.send_at, hold.decision)))
 
 
-def _from_row(row: Row[tuple[object, ...]]) -> Hold:
+def _from_row(row: Sequence[Any]) -> Hold:
+    decision, subject, blind_index, sender, channel, purpose, topic, send_at, held_until = row
     return Hold(
-        decision=row.decision,
-        subject=row.subject,
-        blind_index=row.blind_index,
-        sender=row.sender,
-        channel=Channel(row.channel),
-        purpose=Purpose(row.purpose),
-        topic=row.topic,
-        send_at=row.send_at,
-        held_until=row.held_until,
+        decision=decision,
+        subject=subject,
+        blind_index=blind_index,
+        sender=sender,
+        channel=Channel(channel),
+        purpose=Purpose(purpose),
+        topic=topic,
+        send_at=send_at,
+        held_until=held_until,
     )

@@ -1,11 +1,11 @@
 """Everything on record of the people in a batch: standing, suppression and places held, merged."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection
 
 from consent import holds, senders, standing, subjects, suppression
@@ -24,8 +24,7 @@ _LAW_OF_KIND: Final[Mapping[RecordedKind, EventKind]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OnRecord:
+class OnRecord(msgspec.Struct, frozen=True):
     """What is on record of one person. ``subject`` is None for somebody never recorded.
 
     ``blind_index`` is the address's, for a place held. ``events`` are oldest first;
@@ -132,8 +131,8 @@ def _name_others(
     concerned: set[str] = set()
     for answer in answers:
         if isinstance(answer, OnRecord):
-            concerned.update(event.sender for event in answer.events if event.sender is not None)
-            concerned.update(hold.sender for hold in answer.holds)
+            concerned.update([e.sender for e in answer.events if e.sender is not None])
+            concerned.update([hold.sender for hold in answer.holds])
     others = concerned - named.keys()
     named.update(senders.load_names(connection, organisation, others))
 

@@ -111,7 +111,7 @@ def load_many(
     """Those of ``ids`` that exist, by id, in one statement."""
     if not ids:
         return {}
-    rows = _BY_ID.execute(connection, {"organisation": organisation, "ids": list(ids)})
+    rows = _BY_ID.fetch(connection, {"organisation": organisation, "ids": list(ids)})
     records = [_DECODER.decode(record) for (record,) in rows]
     return {record.id: record for record in records}
 

@@ -13,7 +13,6 @@ from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from consent import tables
 from consent.among import ByMany
@@ -22,6 +21,7 @@ from consent.events import ConsentEvent, RecordedKind
 from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind
+from consent.rows import run
 from rules.vocabulary import Channel, Level, Purpose, Quality, Via
 
 SENT_KEPT: Final = timedelta(days=400)
@@ -105,20 +105,12 @@ _BY_SUBJECT = ByMany(
 )
 
 
-def _upsert(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
-    return insert.on_conflict_do_update(
-        index_elements=["organisation", "subject"],
-        set_={
-            "head_seq": insert.excluded.head_seq,
-            "sealed_history": insert.excluded.sealed_history,
-        },
-    )
-
-
-_UPSERT: Final = {
-    "sqlite": _upsert(sqlite.insert(tables.standing)),
-    "postgresql": _upsert(postgresql.insert(tables.standing)),
-}
+_COLUMNS = ("organisation", "subject", "head_seq", "sealed_history")
+_UPSERT: Final = (
+    "INSERT INTO standing (organisation, subject, head_seq, sealed_history) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (organisation, subject) DO UPDATE "
+    "SET head_seq = excluded.head_seq, sealed_history = excluded.sealed_history"
+)
 
 
 def fold(standing: Standing, events: Iterable[KeptEvent], *, recorded_at: datetime) -> Standing:
@@ -189,8 +181,8 @@ def load_rows(
     """The rows of these persons, in one statement."""
     if not ids:
         return {}
-    rows = _BY_SUBJECT.execute(connection, {"organisation": organisation, "ids": ids})
-    return {subject: (head_seq, sealed) for subject, head_seq, sealed in rows.all()}
+    rows = _BY_SUBJECT.fetch(connection, {"organisation": organisation, "ids": ids})
+    return {subject: (head_seq, sealed) for subject, head_seq, sealed in rows}
 
 
 def project(
@@ -236,4 +228,5 @@ def write_rows(connection: Connection, rows: Sequence[Mapping[str, object]]) -> 
     """Put rows in place of what was there, in one statement."""
     if not rows:
         return
-    connection.execute(_UPSERT[connection.dialect.name], list(rows))
+    values = [tuple([row[column] for column in _COLUMNS]) for row in rows]
+    run(connection, _UPSERT, values, many=True)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import Connection, bindparam, select
 
 from consent.among import ByMany
@@ -53,8 +54,7 @@ _KEYS = ByMany(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """A person on record; ``head_seq`` counts their entries in the consent log."""
 
     id: bytes
@@ -98,7 +98,7 @@ def find_by_index(
     """Whose these blind indexes are today, in one statement; strangers' are absent."""
     if not blind_indexes:
         return {}
-    found = _BY_BLIND_INDEX.execute(
+    found = _BY_BLIND_INDEX.fetch(
         connection,
         {
             "organisation": organisation,
@@ -106,7 +106,7 @@ def find_by_index(
             "blind_indexes": list(blind_indexes),
         },
     )
-    return {blind_index: Subject(id_, head_seq) for blind_index, id_, head_seq in found.all()}
+    return {blind_index: Subject(id_, head_seq) for blind_index, id_, head_seq in found}
 
 
 def find_many(
@@ -136,7 +136,7 @@ def find_by_id(
     """Those of these persons whom the organisation has and has not erased, in one statement."""
     if not ids:
         return {}
-    found = _BY_ID.execute(connection, {"organisation": organisation, "ids": list(ids)})
+    found = _BY_ID.fetch(connection, {"organisation": organisation, "ids": list(ids)})
     return {id_: Subject(id_, head_seq) for id_, head_seq in found}
 
 
@@ -181,7 +181,7 @@ def load_keys(
     if not ids:
         return {}
     newest: dict[bytes, tuple[int, bytes]] = {}
-    rows = _KEYS.execute(connection, {"organisation": organisation, "ids": list(ids)})
+    rows = _KEYS.fetch(connection, {"organisation": organisation, "ids": list(ids)})
     for id_, version, wrapped in rows:
         if id_ not in newest or newest[id_][0] < version:
             newest[id_] = (version, wrapped)

@@ -179,24 +179,24 @@ def load_many(
         ]
         for address in addresses
     ]
-    rows = _BY_TOKEN.execute(
+    rows = _BY_TOKEN.fetch(
         connection,
         {
             "organisation": organisation,
-            "tokens": list({token for tokens in by_address for token in tokens}),
+            "tokens": [token for tokens in by_address for token in tokens],
         },
     )
     found: dict[bytes, dict[int, KeptEvent]] = {}
-    for row in rows:
-        found.setdefault(row.token, {})[row.idx] = KeptEvent(
-            index=row.idx,
-            event=RecordedKind(row.kind),
-            at=row.occurred_at,
-            sender=row.sender,
-            channel=Channel(row.channel) if row.channel else None,
-            purpose=Purpose(row.purpose) if row.purpose else None,
-            brand=row.brand,
-            via=Via(row.via) if row.via else None,
+    for token, kind, index, at, sender, channel, purpose, brand, via in rows:
+        found.setdefault(token, {})[index] = KeptEvent(
+            index=index,
+            event=RecordedKind(kind),
+            at=at,
+            sender=sender,
+            channel=Channel(channel) if channel else None,
+            purpose=Purpose(purpose) if purpose else None,
+            brand=brand,
+            via=Via(via) if via else None,
         )
     if not found:
         return [()] * len(addresses)

@@ -185,9 +185,12 @@ def _guard_sqlite() -> None:
 
 def _sqlite_trigger(table: str, act: str, condition: str) -> None:
     why = "holds that row already" if act == "INSERT" else "is append-only"
+    # ABORT undoes what the statement did before; to be able to, SQLite copies every page that an
+    # insert changes. A row that is refused has done nothing yet, and FAIL says no just as firmly.
+    how = "FAIL" if act == "INSERT" else "ABORT"
     op.execute(
         f"CREATE TRIGGER {table}_refuses_{act.lower()} BEFORE {act} ON {table}"
-        f" WHEN {condition} BEGIN SELECT RAISE(ABORT, '{table} {why}'); END"
+        f" WHEN {condition} BEGIN SELECT RAISE({how}, '{table} {why}'); END"
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
-from functools import lru_cache
 
 import msgspec
 
@@ -122,7 +121,6 @@ def _reason(finding: Finding, clock: tzinfo | None) -> Reason:
     )
 
 
-@lru_cache(maxsize=4096)
 def _duty(owed: Obligation) -> Duty:
     return Duty(
         code=owed.code,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from api.errors import DecisionSupersededError, InvalidRequestError
 from api.operations import check_answers
-from api.operations.check_answers import CheckAnswer, ReleaseName
+from api.operations.check_answers import CheckAnswer, Duty, ReleaseName
 from api.work import Priority, Reply
 from audit import decisions, reports
 from audit.decision_records import Circumstances, Read
@@ -39,7 +39,7 @@ from jurisdictions.versions import data_versions
 from rules.decision import Decision
 from rules.engine import ENGINE_VERSION
 from rules.errors import ComplianceError
-from rules.facts import Facts, Sender, TemplateReference
+from rules.facts import Facts, Message, Sender, TemplateReference
 from rules.places import Span, decide_in_order
 from rules.vocabulary import Channel, Purpose, RecipientKind, Verdict
 
@@ -51,8 +51,7 @@ LATE_AT_MOST = timedelta(minutes=5)
 FORECAST_AT_MOST = timedelta(days=90)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One message to decide on; its address is parsed and its place found already.
 
     ``actor`` is the id of the key that asks, ``sender`` of the sender in whose name the message
@@ -201,8 +200,7 @@ def check_messages(
     return [answers[place] for place in range(len(checks))]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     """A check with its facts. ``place`` is where its answer goes."""
 
     place: int
@@ -214,8 +212,7 @@ class _Asked:
     read: Read
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(msgspec.Struct, frozen=True):
     """A decision, made on these facts."""
 
     asked: _Asked
@@ -239,6 +236,8 @@ class _Turn:
         self._snapshots = gate.registries.in_use(organisation)
         self._senders: dict[str, Sender] = {}
         self._reads: dict[tuple[str, ...], Read] = {}
+        self._messages: dict[tuple[object, ...], Message] = {}
+        self._duties: dict[int, tuple[object, tuple[Duty, ...]]] = {}
         self._release = ReleaseName(gate.release.id, gate.release.digest)
 
     def gather(
@@ -264,18 +263,7 @@ class _Turn:
         facts = Facts(
             sender=sender,
             recipient=recipient,
-            message=message_of(
-                check.channel,
-                check.purpose,
-                at,
-                sender_id=check.sender_id,
-                sender_country=record.country,
-                text=check.text,
-                topic=check.topic,
-                template=check.template,
-                automated=check.automated,
-                discard_after=check.discard_after,
-            ),
+            message=self._message(check, record, at),
             history=person.history(record.id),
             registries=self._gate.registries.look_up(
                 self._organisation,
@@ -335,7 +323,7 @@ class _Turn:
             forecast=self._is_forecast(facts.message.send_at),
             jurisdictions=check_answers.jurisdictions_of(facts),
             reasons=check_answers.reasons_of(decision, clock),
-            obligations=check_answers.duties_of(decision),
+            obligations=self._duties_of(decision),
             evidence=check_answers.evidence_of(decision),
             freshness=freshness,
             release=self._release,
@@ -356,6 +344,48 @@ class _Turn:
 
     def _is_forecast(self, send_at: datetime) -> bool:
         return send_at > self._now + PERMIT_LASTS
+
+    def _message(self, check: Check, record: SenderRecord, at: datetime) -> Message:
+        """The message; a campaign's is one object for all whom it goes to."""
+        until = check.discard_after
+        said = (
+            check.channel,
+            check.purpose,
+            # Equal instants on different clocks are not told alike.
+            at,
+            at.tzinfo,
+            until,
+            None if until is None else until.tzinfo,
+            check.sender_id,
+            record.country,
+            check.text,
+            check.topic,
+            check.template,
+            check.automated,
+        )
+        message = self._messages.get(said)
+        if message is None:
+            message = self._messages[said] = message_of(
+                check.channel,
+                check.purpose,
+                at,
+                sender_id=check.sender_id,
+                sender_country=record.country,
+                text=check.text,
+                topic=check.topic,
+                template=check.template,
+                automated=check.automated,
+                discard_after=check.discard_after,
+            )
+        return message
+
+    def _duties_of(self, decision: Decision) -> tuple[Duty, ...]:
+        """The obligations in words, once for all who owe the very same."""
+        owed = decision.obligations
+        known = self._duties.get(id(owed))
+        if known is None:  # They are kept beside their words, so their id stays their own.
+            known = self._duties[id(owed)] = (owed, check_answers.duties_of(decision))
+        return known[1]
 
     def _sender(self, record: SenderRecord) -> Sender:
         sender = self._senders.get(record.id)

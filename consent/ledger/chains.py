@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
+from consent.among import ByMany
 from consent.ledger import tables
 from consent.ledger.leaf import Log
+from consent.rows import Rows, run
 
 
 class Chain(NamedTuple):
@@ -31,9 +33,9 @@ def load(
         return {}
     wanted = {"organisation": organisation, "subjects": list(subjects)}
     if log is not Log.CONSENT:
-        rows = connection.execute(_SELECT_OTHER, {**wanted, "log": log.value})
+        rows = _SELECT_OTHER.fetch(connection, {**wanted, "log": log.value})
         return dict.fromkeys(subjects, NO_CHAIN) | {id_: Chain(*end) for id_, *end in rows}
-    rows = connection.execute(_SELECT_CONSENT, wanted)
+    rows = _SELECT_CONSENT.fetch(connection, wanted)
     found = {id_: Chain(*end) for id_, *end in rows}
     assert len(found) == len(subjects), "a subject's row is made before its first entry"
     return found
@@ -48,68 +50,39 @@ def store(
     after: Mapping[bytes, Chain],
 ) -> None:
     """Put the chains where they now end."""
-    if not after:
-        return
     if log is Log.CONSENT:
-        connection.execute(
-            _UPDATE_CONSENT, [_end_of(organisation, *item) for item in after.items()]
-        )
+        of_all = [(seq, hashed, organisation, id_) for id_, (seq, hashed) in after.items()]
+        if of_all:
+            run(connection, _UPDATE_CONSENT, of_all, many=True)
         return
-    of_log = {"of_log": log.value}
-    known = [
-        _end_of(organisation, id_, chain) | of_log
-        for id_, chain in after.items()
-        if before[id_] is not NO_CHAIN
-    ]
+    known: list[tuple[Any, ...]] = []
+    fresh: list[tuple[Any, ...]] = []
+    for id_, (seq, hashed) in after.items():
+        ends = fresh if before[id_] is NO_CHAIN else known
+        ends.append((seq, hashed, organisation, id_, log.value))
     if known:
-        connection.execute(_UPDATE_OTHER, known)
-    fresh = [
-        _end_of(organisation, id_, chain) | of_log
-        for id_, chain in after.items()
-        if before[id_] is NO_CHAIN
-    ]
-    if fresh:
-        connection.execute(_INSERT_OTHER, fresh)
+        run(connection, _UPDATE_OTHER, known, many=True)
+    _INSERT_OTHER.insert(connection, fresh)
 
 
-def _select(table: sa.Table, *of_log: sa.ColumnElement[bool]) -> sa.Select[*tuple[Any, ...]]:
-    return sa.select(table.c.id, table.c.head_seq, table.c.head_leaf_hash).where(
-        table.c.organisation == bindparam("organisation"),
-        table.c.id.in_(bindparam("subjects", expanding=True)),
-        *of_log,
-    )
-
-
-def _update(table: sa.Table, *of_log: sa.ColumnElement[bool]) -> sa.Update:
-    return (
-        sa.update(table)
-        .where(
-            table.c.organisation == bindparam("of_organisation"),
-            table.c.id == bindparam("of_id"),
+def _select(table: sa.Table, *of_log: sa.ColumnElement[bool]) -> ByMany:
+    return ByMany(
+        lambda among: sa.select(table.c.id, table.c.head_seq, table.c.head_leaf_hash).where(
+            table.c.organisation == bindparam("organisation"),
+            among(table.c.id, "subjects"),
             *of_log,
         )
-        .values(_ENDS)
     )
 
 
-_ENDS: dict[str, Any] = {"head_seq": bindparam("to_seq"), "head_leaf_hash": bindparam("to_hash")}
 _OTHER = tables.subject_head
 _SELECT_CONSENT = _select(tables.subject)
 _SELECT_OTHER = _select(_OTHER, _OTHER.c.log == bindparam("log"))
-_UPDATE_CONSENT = _update(tables.subject)
-_UPDATE_OTHER = _update(_OTHER, _OTHER.c.log == bindparam("of_log"))
-_INSERT_OTHER = sa.insert(_OTHER).values(
-    organisation=bindparam("of_organisation"),
-    id=bindparam("of_id"),
-    log=bindparam("of_log"),
-    **_ENDS,
+_UPDATE_CONSENT = (
+    "UPDATE subject SET head_seq = ?, head_leaf_hash = ? WHERE organisation = ? AND id = ?"
 )
-
-
-def _end_of(organisation: str, id_: bytes, chain: Chain) -> dict[str, Any]:
-    return {
-        "of_organisation": organisation,
-        "of_id": id_,
-        "to_seq": chain.seq,
-        "to_hash": chain.leaf_hash,
-    }
+_UPDATE_OTHER = (
+    "UPDATE subject_head SET head_seq = ?, head_leaf_hash = ? "
+    "WHERE organisation = ? AND id = ? AND log = ?"
+)
+_INSERT_OTHER = Rows(_OTHER, "head_seq", "head_leaf_hash", "organisation", "id", "log")

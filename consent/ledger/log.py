@@ -8,11 +8,14 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
+from consent.among import ByMany
 from consent.ledger import chains, tables, tiles
 from consent.ledger.chains import NO_CHAIN, Chain
+from consent.ledger.columns import microseconds_of
 from consent.ledger.errors import HeadMovedError, UnknownLogError
 from consent.ledger.leaf import LEAF_VERSION, Leaf, Log, Statement, encode_leaf
 from consent.ledger.tree import leaf_hash
+from consent.rows import Rows, run
 
 LOCK_ORDER: tuple[Log, ...] = tuple(Log)
 """Everybody locks heads in this order, so that nobody waits for one who waits for them."""
@@ -87,8 +90,8 @@ def lock_heads(
     ``UnknownLogError``: one of them does not exist; nothing may then be appended.
     """
     wanted = {(organisation, log) for organisation in organisations for log in logs}
-    rows = connection.execute(
-        _LOCK_HEADS, {"organisations": list(organisations), "logs": [log.value for log in logs]}
+    rows = _LOCK_HEADS.fetch(
+        connection, {"organisations": list(organisations), "logs": [log.value for log in logs]}
     )
     heads = [_head_of(row) for row in rows]
     locked = {(found.organisation, found.log): found for found in heads}
@@ -113,38 +116,42 @@ def append_many(
     """
     if not entries:
         return []
-    batch = _Batch(organisation, log, recorded_at.astimezone(UTC))
+    at = recorded_at.astimezone(UTC)
+    batch = _Batch(organisation, log, at, microseconds_of(at))
     # The row lock makes batches queue here, so indexes have no gaps and no forks.
-    found = connection.execute(_LOCK_EDGE, {"organisation": organisation, "log": log.value}).first()
-    if found is None:
+    found = _LOCK_EDGE.fetch(connection, {"organisation": organisation, "log": log.value})
+    if not found:
         raise _unknown(organisation, log)
-    edge = tiles.Edge.of(found.size, found.edge)
+    size, joined, epoch = found[0]
+    edge = tiles.Edge.of(size, joined)
     subjects = {entry.subject for entry in entries if entry.subject is not None}
     before = chains.load(connection, organisation, log, subjects)
 
     after = dict(before)
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
+    hashes: list[bytes] = []
     for index, entry in enumerate(entries, edge.size):
         last = NO_CHAIN if entry.subject is None else after[entry.subject]
         row = _row_of(entry, batch, index, last)
+        hashes.append(row[-1])
         if entry.subject is not None:
-            after[entry.subject] = Chain(last.seq + 1, row["leaf_hash"])
+            after[entry.subject] = Chain(last.seq + 1, row[-1])
         rows.append(row)
 
-    connection.execute(_INSERT_ENTRY, rows)
-    payloads = [
-        _payload_row_of(entry, entry.payload, batch)
-        for entry in entries
-        if entry.payload is not None
-    ]
-    if payloads:
-        connection.execute(_INSERT_PAYLOAD, payloads)
+    _ENTRIES.insert(connection, rows)
+    _PAYLOADS.insert(
+        connection,
+        [
+            _payload_row_of(entry, entry.payload, organisation)
+            for entry in entries
+            if entry.payload is not None
+        ],
+    )
     chains.store(connection, organisation, log, before=before, after=after)
-    hashes = [row["leaf_hash"] for row in rows]
     extended, full = tiles.extend(edge, hashes)
     if full:
         connection.execute(_INSERT_TILE, [_tile_row_of(tile, batch) for tile in full])
-    _move_head(connection, batch, edge=edge, to=extended, epoch=found.epoch)
+    _move_head(connection, batch, edge=edge, to=extended, epoch=epoch)
     return [
         Receipt(entry.event_id, log, index, hashed, batch.recorded_at)
         for index, (entry, hashed) in enumerate(zip(entries, hashes, strict=True), edge.size)
@@ -153,10 +160,10 @@ def append_many(
 
 def head(connection: Connection, organisation: str, log: Log) -> Head:
     """How far a log has come, without locking it. ``UnknownLogError``: it does not exist."""
-    row = connection.execute(_READ_HEAD, {"organisation": organisation, "log": log.value}).first()
-    if row is None:
+    found = _READ_HEAD.fetch(connection, {"organisation": organisation, "log": log.value})
+    if not found:
         raise _unknown(organisation, log)
-    return _head_of(row)
+    return _head_of(found[0])
 
 
 class _Batch(msgspec.Struct, frozen=True):
@@ -165,41 +172,60 @@ class _Batch(msgspec.Struct, frozen=True):
     organisation: str
     log: Log
     recorded_at: datetime
+    recorded_us: int
 
 
 _HEAD = tables.log_head.c
 _HEAD_COLUMNS = (_HEAD.organisation, _HEAD.log, _HEAD.origin, _HEAD.size, _HEAD.epoch)
 _THIS_HEAD = (_HEAD.organisation == bindparam("organisation"), _HEAD.log == bindparam("log"))
-_READ_HEAD = sa.select(*_HEAD_COLUMNS).where(*_THIS_HEAD)
-_LOCK_HEADS = (
-    sa.select(*_HEAD_COLUMNS)
-    .where(
-        _HEAD.organisation.in_(bindparam("organisations", expanding=True)),
-        _HEAD.log.in_(bindparam("logs", expanding=True)),
+_READ_HEAD = ByMany(lambda _: sa.select(*_HEAD_COLUMNS).where(*_THIS_HEAD))
+_LOCK_HEADS = ByMany(
+    lambda among: (
+        sa.select(*_HEAD_COLUMNS)
+        .where(among(_HEAD.organisation, "organisations"), among(_HEAD.log, "logs"))
+        .order_by(
+            sa.case({log.value: rank for rank, log in enumerate(LOCK_ORDER)}, value=_HEAD.log),
+            _HEAD.organisation,
+        )
+        .with_for_update()
     )
-    .order_by(
-        sa.case({log.value: rank for rank, log in enumerate(LOCK_ORDER)}, value=_HEAD.log),
-        _HEAD.organisation,
-    )
-    .with_for_update()
 )
-_LOCK_EDGE = sa.select(_HEAD.size, _HEAD.edge, _HEAD.epoch).where(*_THIS_HEAD).with_for_update()
+_LOCK_EDGE = ByMany(
+    lambda _: sa.select(_HEAD.size, _HEAD.edge, _HEAD.epoch).where(*_THIS_HEAD).with_for_update()
+)
 _MOVE_HEAD = (
-    sa.update(tables.log_head)
-    .where(
-        _HEAD.organisation == bindparam("of_organisation"),
-        _HEAD.log == bindparam("of_log"),
-        _HEAD.size == bindparam("from_size"),
-        _HEAD.epoch == bindparam("at_epoch"),
-    )
-    .values(size=bindparam("to_size"), edge=bindparam("to_edge"))
+    "UPDATE log_head SET size = ?, edge = ? "
+    "WHERE organisation = ? AND log = ? AND size = ? AND epoch = ?"
 )
-_INSERT_ENTRY = sa.insert(tables.log_entry)
-_INSERT_PAYLOAD = sa.insert(tables.log_payload)
+_ENTRIES = Rows(
+    tables.log_entry,
+    "organisation",
+    "log",
+    "idx",
+    "event_id",
+    "subject",
+    "subject_seq",
+    "recorded_at",
+    "leaf",
+    "leaf_hash",
+)
+_PAYLOADS = Rows(
+    tables.log_payload,
+    "event_id",
+    "organisation",
+    "subject",
+    "schema_version",
+    "key_kind",
+    "key_version",
+    "algorithm",
+    "nonce",
+    "ciphertext",
+)
 _INSERT_TILE = sa.insert(tables.log_tile)
 
 
-def _row_of(entry: SealedEntry, batch: _Batch, index: int, last: Chain) -> dict[str, Any]:
+def _row_of(entry: SealedEntry, batch: _Batch, index: int, last: Chain) -> tuple[Any, ...]:
+    """The row of an entry; its leaf hash stands last."""
     subject = entry.subject
     seq = None if subject is None else last.seq + 1
     leaf = encode_leaf(
@@ -223,32 +249,34 @@ def _row_of(entry: SealedEntry, batch: _Batch, index: int, last: Chain) -> dict[
             v=LEAF_VERSION,
         )
     )
-    return {
-        "organisation": batch.organisation,
-        "log": batch.log.value,
-        "idx": index,
-        "event_id": entry.event_id,
-        "subject": subject,
-        "subject_seq": seq,
-        "recorded_at": batch.recorded_at,
-        "leaf": leaf,
-        "leaf_hash": leaf_hash(leaf),
-    }
+    return (
+        batch.organisation,
+        batch.log.value,
+        index,
+        entry.event_id,
+        subject,
+        seq,
+        batch.recorded_us,
+        leaf,
+        leaf_hash(leaf),
+    )
 
 
-def _payload_row_of(entry: SealedEntry, sealed: SealedPayload, batch: _Batch) -> dict[str, Any]:
-    return {
-        "event_id": entry.event_id,
-        "organisation": batch.organisation,
+def _payload_row_of(
+    entry: SealedEntry, sealed: SealedPayload, organisation: str
+) -> tuple[Any, ...]:
+    return (
+        entry.event_id,
+        organisation,
         # Only what lies under a person's own key goes when that person is erased.
-        "subject": entry.subject if sealed.key_kind == "subject" else None,
-        "schema_version": sealed.schema_version,
-        "key_kind": sealed.key_kind,
-        "key_version": sealed.key_version,
-        "algorithm": sealed.algorithm,
-        "nonce": sealed.nonce,
-        "ciphertext": sealed.ciphertext,
-    }
+        entry.subject if sealed.key_kind == "subject" else None,
+        sealed.schema_version,
+        sealed.key_kind,
+        sealed.key_version,
+        sealed.algorithm,
+        sealed.nonce,
+        sealed.ciphertext,
+    )
 
 
 def _tile_row_of(tile: tiles.Tile, batch: _Batch) -> dict[str, Any]:
@@ -264,20 +292,15 @@ def _tile_row_of(tile: tiles.Tile, batch: _Batch) -> dict[str, Any]:
 def _move_head(
     connection: Connection, batch: _Batch, *, edge: tiles.Edge, to: tiles.Edge, epoch: int
 ) -> None:
-    values = {
-        "of_organisation": batch.organisation,
-        "of_log": batch.log.value,
-        "from_size": edge.size,
-        "at_epoch": epoch,
-        "to_size": to.size,
-        "to_edge": to.joined(),
-    }
-    if connection.execute(_MOVE_HEAD, values).rowcount != 1:
+    this = (batch.organisation, batch.log.value, edge.size, epoch)
+    moved = run(connection, _MOVE_HEAD, (to.size, to.joined(), *this))
+    if moved.rowcount != 1:
         raise HeadMovedError(f"the head of the log {batch.log} was moved by somebody else")
 
 
-def _head_of(row: sa.Row[*tuple[Any, ...]]) -> Head:
-    return Head(row.organisation, Log(row.log), row.origin, row.size, row.epoch)
+def _head_of(row: Sequence[Any]) -> Head:
+    organisation, log, origin, size, epoch = row
+    return Head(organisation, Log(log), origin, size, epoch)
 
 
 def _unknown(organisation: str, log: Log) -> UnknownLogError:

@@ -1,7 +1,6 @@
 """Permits: what they prove, to whom, and for how long."""
 
 import base64
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -90,13 +89,13 @@ def test_any_library_verifies_it_with_the_published_keys_alone() -> None:
 )
 def test_it_is_for_no_other_message(field: str, value: str | None, why: Why) -> None:
     changed: dict[str, Any] = {field: value}
-    assert mismatch(claims_of(), replace(MESSAGE, **changed)) is why
+    assert mismatch(claims_of(), msgspec.structs.replace(MESSAGE, **changed)) is why
 
 
 @pytest.mark.parametrize("field", ["sender_id", "text"])
 def test_what_was_checked_without_from_or_text_holds_for_any(field: str) -> None:
     without: dict[str, Any] = {field: None}
-    claims = claims_of(replace(MESSAGE, **without))
+    claims = claims_of(msgspec.structs.replace(MESSAGE, **without))
     assert mismatch(claims, MESSAGE) is None
 
 
