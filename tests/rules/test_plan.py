@@ -22,7 +22,7 @@ from rules.kinds.sending_hours import SendingHours, Window
 from rules.periods import Period, Unit
 from rules.plan import compile_plan
 from rules.rule import Case, Found, Rule, Terms
-from rules.vocabulary import EventKind, Level, Quality, ReasonCode, Verdict, Via
+from rules.vocabulary import EventKind, Level, Purpose, Quality, ReasonCode, Verdict, Via
 from tests.support.campaigns import a_campaign
 from tests.support.law import a_grant, a_message_to, a_rule, an_event, at
 from tests.support.law_strategies import releases
