@@ -187,7 +187,7 @@ def load_many(
         },
     )
     found: dict[bytes, dict[int, KeptEvent]] = {}
-    for token, kind, index, at, sender, channel, purpose, brand, via in rows:
+    for token, _, kind, index, at, sender, channel, purpose, brand, via in rows:
         found.setdefault(token, {})[index] = KeptEvent(
             index=index,
             event=RecordedKind(kind),
