@@ -38,14 +38,14 @@ from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
 from api.operations.load_registry import LoadRegistry
-from api.operations.open_ledger import open_ledger
 from api.operations.put_sender import PutSenders
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
 from api.operations.replay_erasures import replay_erasures
 from api.operations.report_sending import ReportSending
 from api.operations.rotate_keys import KeyKeeper
-from api.operations.sign_checkpoints import CheckpointSigner
+from api.operations.upkeep.open_ledger import open_ledger
+from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.problems import answer_problem
 from api.reader import Reader
 from api.roles import Guard
@@ -180,26 +180,14 @@ def open_components(
             threads=settings.reader_threads,
         )
         stack.callback(reader.close)
-        erasures = ErasureJournal.of(folder.root, key_ring)
+        erasures = ErasureJournal.of(settings.vault or folder.vault, key_ring)
         if why_not is None:
-            erasures = replayed(erasures, engine, key_ring, clock)
-        writer = Writer(
-            engine,
-            clock=clock,
-            lock_heads=lock_heads,
-            answers=KeptAnswers(key_ring),
-            watcher=telemetry,
-            queue_limit=settings.queue_limit,
+            replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
+        service = _service_of(
+            settings, engine, reader, keys=key_ring, clock=clock, telemetry=telemetry
         )
         if why_not is not None:
-            writer.refuse(why_not)
-        service = Service(
-            clock=clock,
-            telemetry=telemetry,
-            reader=reader,
-            writer=writer,
-            callers=Callers(reader, clock),
-        )
+            service.writer.refuse(why_not)
         copies = Registries(folder.registries, key_ring)
         reader.run_here(copies.refresh)
         yield Components(
@@ -213,12 +201,30 @@ def open_components(
         )
 
 
-def replayed(
-    journal: ErasureJournal, engine: Engine, key_ring: KeyRing, clock: Clock
-) -> ErasureJournal:
-    """The journal, once the database has every erasure that it tells of."""
-    replay_erasures(engine, journal, keys=key_ring, now=clock.now())
-    return journal
+def _service_of(
+    settings: Settings,
+    engine: Engine,
+    reader: Reader,
+    *,
+    keys: KeyRing,
+    clock: Clock,
+    telemetry: Telemetry,
+) -> Service:
+    writer = Writer(
+        engine,
+        clock=clock,
+        lock_heads=lock_heads,
+        answers=KeptAnswers(keys),
+        watcher=telemetry,
+        queue_limit=settings.queue_limit,
+    )
+    return Service(
+        clock=clock,
+        telemetry=telemetry,
+        reader=reader,
+        writer=writer,
+        callers=Callers(reader, clock),
+    )
 
 
 def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:

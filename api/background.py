@@ -12,8 +12,8 @@ from api.exchange import Service
 from api.idempotency import forget_expired
 from api.operations.adopt_release import AdoptRelease, all_organisations
 from api.operations.rotate_keys import KeyKeeper
-from api.operations.sign_checkpoints import CheckpointSigner
-from api.operations.state_index import StatedIndex, StateIndex, is_due
+from api.operations.upkeep.sign_checkpoints import CheckpointSigner
+from api.operations.upkeep.state_index import StatedIndex, StateIndex, is_due
 from api.roles import NO_ORGANISATION
 from api.work import Priority
 from api.writer import Writer

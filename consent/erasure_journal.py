@@ -24,7 +24,6 @@ from consent.keys.root_key import read_private, sync_folder
 from consent.keys.sealing import KeyKind
 from consent.ledger.columns import instant_of, microseconds_of
 
-FOLDER: Final = "vault"
 FILE: Final = "erasures"
 FORMAT_VERSION: Final = 1
 _USE: Final = b"erasure-journal"
@@ -60,9 +59,9 @@ class ErasureJournal:
         self._keys = keys
 
     @classmethod
-    def of(cls, data: Path, keys: KeyRing) -> "ErasureJournal":
-        """The journal of a data folder, whether it is there or not."""
-        return cls(data / FOLDER / FILE, keys)
+    def of(cls, vault: Path, keys: KeyRing) -> "ErasureJournal":
+        """The journal in the folder of the vault, whether it is there or not."""
+        return cls(vault / FILE, keys)
 
     def exists(self) -> bool:
         """Whether the file is there."""

@@ -17,9 +17,9 @@ def database_role(role: str, settings: Settings, out: Output) -> None:
     --database-url names the database as the owner of its tables. They are migrated first. Do it
     again after an update.
     """
+    from api.cli.service_role import make_service_role
     from api.database import migrate, writing_engine
     from api.errors import SettingsError
-    from api.operations.make_service_role import make_service_role
 
     if settings.database_url is None:
         raise SettingsError("name the PostgreSQL database with --database-url")

@@ -28,7 +28,7 @@ def fsck(tail: int | None, organisation: str | None, settings: Settings, out: Ou
     Leaves, tiles, heads, checkpoints, the vault, each person's chain, payloads, standings and
     suppressions. A service may go on running. Exits with 1 if anything is damaged.
     """
-    from api.operations.check_ledger import inspection
+    from api.operations.upkeep.check_ledger import inspection
 
     found = 0
     with inspection(settings, organisation=organisation, tail=tail) as look:
@@ -67,7 +67,7 @@ def rebuild(organisation: str | None, settings: Settings, out: Output) -> Exit:
     cannot be read, so that their standing stays as it is.
     """
     from api.clock import SystemClock
-    from api.operations.check_ledger import inspection, rebuild_ledger
+    from api.operations.upkeep.check_ledger import inspection, rebuild_ledger
 
     done = 0
     with inspection(settings, organisation=organisation, tail=None) as look:
@@ -120,7 +120,7 @@ def fork(reason: str, settings: Settings, out: Output) -> None:
     if there is one.
     """
     from api.clock import SystemClock
-    from api.operations.fork_ledger import fork_ledger
+    from api.operations.upkeep.fork_ledger import fork_ledger
 
     forked = fork_ledger(settings, reason=reason, now=SystemClock().now())
     columns = ("organisation", "log", "origin", "index", "why")

@@ -11,8 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, PathParameter, QueryParameter
 
 from api.call import Answer, Call
-from api.operations.list_registries import LoadedRegistry, list_registries
-from api.operations.load_registry import LoadRegistry
+from api.operations.load_registry import LoadedRegistry, LoadRegistry, list_registries
 from api.roles import Role, open_to
 from consent.registries.copies import EVERYTHING
 from consent.registries.snapshots import Registries, Snapshot

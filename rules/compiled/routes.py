@@ -19,7 +19,7 @@ from rules.kinds.routes import (
     lifted,
     record_of,
 )
-from rules.periods import Period, Unit, anniversary_of, lapse_of, local_dates
+from rules.periods import FAR_OFF, Period, Unit, anniversary_of, lapse_of, local_dates
 from rules.rule import Found
 from rules.vocabulary import Channel, EventKind, Level, Purpose, Quality
 
@@ -322,7 +322,7 @@ def lapse_on(
     since: datetime, period: Period, zones: tuple[tzinfo, ...], *, day_before: bool = False
 ) -> datetime:
     """Give what ``lapse_of`` or ``anniversary_of`` gives; each day is worked out once for all."""
-    if period.unit in (Unit.MINUTES, Unit.HOURS):
+    if period.unit in (Unit.MINUTES, Unit.HOURS) or since >= FAR_OFF:
         return (anniversary_of if day_before else lapse_of)(since, period, zones)
     if len(zones) == 1:
         return _lapse_of_day(since.astimezone(zones[0]).date(), period, zones[0], day_before)

@@ -257,13 +257,18 @@ class OpenRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationRoute:
-    """The one message that confirms an opt-out on the same channel, ``within`` so long after it."""
+    """The one service message that confirms an opt-out on the same channel.
+
+    ``within`` so long after it; a message of any other purpose confirms nothing.
+    """
 
     within: Period
 
     def answer(self, record: Record, scope: Scope, facts: Facts, at: datetime) -> Answer:
         """Permit where an opt-out was just made and none of the kind was sent since."""
         message = facts.message
+        if message.purpose is not Purpose.SERVICE:
+            return NOTHING
         here = [
             event
             for event in record.events

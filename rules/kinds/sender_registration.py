@@ -99,6 +99,14 @@ class SenderIdForm(Terms):
         detail += [("suffix", self.suffix)] if self.suffix else []
         return (Found(Verdict.DENY, ReasonCode.SENDER_ID_INVALID, detail=tuple(sorted(detail))),)
 
+    def obligations(self, case: Case) -> tuple[Owed, ...]:
+        """Give ``use_registered_sender`` where an id of a certain form is still to be chosen."""
+        if case.facts.message.sender_id is not None:
+            return ()
+        if not (self.series or self.prefix or self.suffix):
+            return ()
+        return (Owed(ObligationCode.USE_REGISTERED_SENDER),)
+
     def _is_refused(self, sender_id: SenderId) -> bool:
         if sender_id.form in self.refused or sender_id.text in self.reserved:
             return True

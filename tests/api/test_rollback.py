@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from api.operations.check_ledger import inspection
-from api.operations.fork_ledger import Forked, fork_ledger
+from api.operations.upkeep.check_ledger import inspection
+from api.operations.upkeep.fork_ledger import Forked, fork_ledger
 from api.roles import Role
 from api.settings import Settings
 from consent.ledger import checkpoints, tables

@@ -27,7 +27,7 @@ def keys(tmp_path: Path) -> KeyRing:
 
 @pytest.fixture
 def journal(keys: KeyRing, tmp_path: Path) -> ErasureJournal:
-    made = ErasureJournal.of(tmp_path / "keys", keys)
+    made = ErasureJournal.of(tmp_path / "keys" / "vault", keys)
     made.create()
     return made
 
@@ -126,7 +126,7 @@ def test_what_is_no_journal_is_refused(journal: ErasureJournal, content: bytes) 
 
 
 def test_the_journal_of_another_ledger_is_refused(journal: ErasureJournal, tmp_path: Path) -> None:
-    other = ErasureJournal.of(tmp_path / "other", a_key_ring(tmp_path / "other"))
+    other = ErasureJournal.of(tmp_path / "other" / "vault", a_key_ring(tmp_path / "other"))
     other.create()
     journal.path.write_bytes(other.path.read_bytes())
     with pytest.raises(ErasureJournalError, match="of another ledger"):

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from rules.compiled.routes import lapse_on
 from rules.periods import FAR_OFF, Period, Unit, anniversary_of, lapse_of
 
 ZONES = (ZoneInfo("Pacific/Kiritimati"), ZoneInfo("Pacific/Pago_Pago"))
@@ -16,5 +17,6 @@ def test_whoever_writes_9999_means_never_and_breaks_nothing(unit: Unit, year: in
     since = datetime(year, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
     lapse = lapse_of(since, Period(36, unit), ZONES)
     assert lapse > since or lapse == FAR_OFF
+    assert lapse_on(since, Period(36, unit), ZONES) == lapse
     if unit in (Unit.DAYS, Unit.MONTHS):
         assert anniversary_of(since, Period(36, unit), ZONES) <= lapse

@@ -22,7 +22,7 @@ from rules.kinds.sending_hours import SendingHours, Window
 from rules.periods import Period, Unit
 from rules.plan import compile_plan
 from rules.rule import Case, Found, Rule, Terms
-from rules.vocabulary import EventKind, Level, Quality, ReasonCode, Verdict, Via
+from rules.vocabulary import EventKind, Level, Purpose, Quality, ReasonCode, Verdict, Via
 from tests.support.campaigns import a_campaign
 from tests.support.law import a_grant, a_message_to, a_rule, an_event, at
 from tests.support.law_strategies import releases
@@ -91,7 +91,8 @@ def test_the_short_way_leaves_out_nobody_whose_opt_out_lifts_the_hours() -> None
     rules = (a_rule(Consent(routes=(GrantRoute(level=Level.EXPRESS),))), a_rule(hours))
     stopped = an_event(EventKind.REVOKE, "2026-03-02T20:00:00-05:00")
     again = a_grant("2026-03-02T20:30:00-05:00")
-    facts = (a_message_to(stopped, again, send_at=at("2026-03-02T22:00:00-05:00")),)
+    late = at("2026-03-02T22:00:00-05:00")
+    facts = (a_message_to(stopped, again, send_at=late, purpose=Purpose.SERVICE),)
     decisions = compile_plan(rules).decide_many(facts)
     assert decisions[0].verdict is Verdict.ALLOW
     assert decisions == decide_in_order(facts, rules)

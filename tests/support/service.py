@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from api.app import ROUTES, Components, Doors, create_app, open_components
-from api.operations.sign_checkpoints import CheckpointSigner
+from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.roles import Role
 from api.settings import Settings
 from consent.keys.key_ring import KeyRing

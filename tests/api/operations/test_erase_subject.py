@@ -149,7 +149,7 @@ def test_of_a_stranger_no_backup_holds_anything(desk: Desk) -> None:
 
 def test_the_journal_has_the_erasure_and_says_nothing_openly(desk: Desk, tmp_path: Path) -> None:
     desk.recorder.record_one(ANN, an_event())
-    journal = ErasureJournal.of(tmp_path / "keys", desk.gate.keys)
+    journal = ErasureJournal.of(tmp_path / "keys" / "vault", desk.gate.keys)
     journal.create()
     certificate = erased(desk, journal=journal)
     erased(desk, journal=journal)  # A repeat is no second erasure.

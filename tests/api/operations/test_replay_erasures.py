@@ -14,7 +14,10 @@ import pytest
 import sqlalchemy as sa
 
 from api.operations.replay_erasures import replay_erasures
+from api.operations.upkeep.check_ledger import inspection
+from api.operations.upkeep.fork_ledger import fork_ledger
 from api.roles import Role
+from api.settings import Settings
 from consent.erasure import Destroyed, Erasure
 from consent.errors import ErasureJournalError
 from consent.ledger import tables
@@ -22,6 +25,7 @@ from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log
 from consent.ledger.log import Receipt
 from tests.support import databases
+from tests.support.consents import NOW
 from tests.support.service import TestService, running_service
 
 ANN, BOB, EVE = "+12125550123", "+12125550124", "eve@example.com"
@@ -35,6 +39,11 @@ class Site:
     database_url: str | None
     back_up: Callable[[], None]
     restore: Callable[[], None]
+
+    @property
+    def settings(self) -> Settings:
+        """What commands are told of it."""
+        return Settings(data=self.folder, database_url=self.database_url)
 
     def run(self, scenario: Callable[[TestService, "Caller"], Any]) -> Any:
         """Start the service, let ``scenario`` happen, stop it."""
@@ -146,8 +155,12 @@ def test_who_was_erased_stays_erased_after_a_restore(site: Site) -> None:
     site.back_up()
     certificate = site.run(after_the_backup)
     site.restore()
+    # An old copy is opened for reading only; whoever goes on from it says why.
+    fork_ledger(site.settings, reason="the disk failed", now=NOW)
     site.run(restored)
     site.run(restored)  # And nothing more happens at the next start.
+    with inspection(site.settings) as look:
+        assert list(look.damages(lambda _: None)) == []
 
 
 def test_a_start_without_a_restore_repeats_nothing(site: Site) -> None:

@@ -160,6 +160,9 @@ def test_one_message_may_confirm_an_opt_out_just_made(
     terms = Consent(routes=SIGNED.routes, confirmation=Period(5, Unit.MINUTES))
     send_at = at(f"2026-02-01T12:{minutes}-05:00")
     stopped = (a_grant(), an_event(REVOKE, STOP))
-    assert codes_of(terms, a_message_to(*stopped, send_at=send_at)) == codes
+    notice = a_message_to(*stopped, send_at=send_at, purpose=Purpose.SERVICE)
+    assert codes_of(terms, notice) == codes
     confirmed = (*stopped, an_event(SENT, AFTER))
-    assert codes_of(terms, a_message_to(*confirmed, send_at=send_at)) == [REVOKED]
+    again = a_message_to(*confirmed, send_at=send_at, purpose=Purpose.SERVICE)
+    assert codes_of(terms, again) == [REVOKED]
+    assert codes_of(terms, a_message_to(*stopped, send_at=send_at)) == [REVOKED]

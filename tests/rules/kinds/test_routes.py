@@ -21,13 +21,18 @@ def at(clock: str) -> datetime:
     return datetime.fromisoformat(f"2026-11-20T{clock}+00:00")
 
 
-def facts_at(send_at: datetime, *events: Event, text: str | None = None) -> Facts:
+def facts_at(
+    send_at: datetime,
+    *events: Event,
+    text: str | None = None,
+    purpose: Purpose = Purpose.SERVICE,
+) -> Facts:
     return Facts(
         sender=Sender(name="Acme", country="XA", jurisdictions=("XA",)),
         recipient=Recipient(
             key="1", country="XA", jurisdictions=("XA",), time_zones=(ZoneInfo("Etc/UTC"),)
         ),
-        message=Message(channel=Channel.SMS, purpose=Purpose.SERVICE, send_at=send_at, text=text),
+        message=Message(channel=Channel.SMS, purpose=purpose, send_at=send_at, text=text),
         history=History(events),
     )
 
@@ -48,6 +53,14 @@ def test_an_opt_out_may_be_confirmed_for_minutes_on_its_own_channel(
     opt_out = Event(event=EventKind.REVOKE, at=OPT_OUT_AT, channel=channel, brand=brand)
     send_at = at(clock)
     assert lifted((CONFIRMATION,), facts_at(send_at, opt_out), send_at) is stands
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_only_a_service_message_confirms_an_opt_out(purpose: Purpose) -> None:
+    opt_out = Event(event=EventKind.REVOKE, at=OPT_OUT_AT)
+    send_at = at("12:01:00")
+    stands = lifted((CONFIRMATION,), facts_at(send_at, opt_out, purpose=purpose), send_at)
+    assert stands is (purpose is Purpose.SERVICE)
 
 
 @pytest.mark.parametrize(

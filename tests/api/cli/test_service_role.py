@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from api.cli.service_role import make_service_role
 from api.database import writing_engine
 from api.errors import SettingsError
-from api.operations.make_service_role import make_service_role
 from api.roles import Role
 from consent.ledger import tables
 from tests.support import databases

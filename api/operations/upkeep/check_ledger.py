@@ -18,7 +18,7 @@ from api.database import (
     writing_engine,
 )
 from api.errors import NotFoundError, StoreUnavailableError
-from api.operations.open_ledger import examine, told_of
+from api.operations.upkeep.open_ledger import examine, told_of
 from api.settings import Settings
 from consent.fsck.damage import Damage, Kind, Progress
 from consent.fsck.ledger import inspect_organisation, inspect_tail

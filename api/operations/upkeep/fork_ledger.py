@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from api.data_folder import DataFolder, hold
 from api.database import migrate, refuse_newer_schema, writing_engine
-from api.operations.open_ledger import examine
+from api.operations.upkeep.open_ledger import examine
 from api.settings import Settings
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind, PayloadContext, seal_payload

@@ -1,0 +1,1 @@
+"""The ledger itself: opening, looking through, signing and forking it. No caller asks for these."""
