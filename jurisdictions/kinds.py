@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jurisdictions import format as shapes
 from jurisdictions.calendars import holiday_calendar
+from jurisdictions.errors import UnknownCalendarError, UnknownRegionError
 from rules.kinds.availability import Unavailable
 from rules.kinds.consent import Consent, OptOutReach
 from rules.kinds.content import (
@@ -50,7 +51,11 @@ class TermsError(Exception):
 
 def terms_of(value: shapes.ValueShape) -> Terms:
     """Turn a value into terms, or raise ``TermsError``."""
-    return _BUILDERS[type(value)](value)
+    try:
+        return _BUILDERS[type(value)](value)
+    except (UnknownCalendarError, UnknownRegionError) as error:
+        field = "holidays" if isinstance(value, shapes.SendingHoursValue) else "registry"
+        raise TermsError(field, error.detail) from None
 
 
 def _consent(value: shapes.ConsentValue) -> Terms:

@@ -82,6 +82,12 @@ def test_the_last_day_of_a_value_is_its_last() -> None:
         ('daily: "08:00-21:00"', 'daily: "08:00-21:00", sun: closed', 13, "sun stands twice"),
         ('daily: "08:00-21:00"', 'weekly: "08:00-21:00"', 13, "weekly is no day"),
         ('daily: "08:00-21:00"', 'daily: "08:00-21:00", holidays: closed', None, "write both"),
+        (
+            '{daily: "08:00-21:00"}',
+            '{daily: "08:00-21:00", holidays: closed}\n        holidays: {country: XA}',
+            14,
+            "the holiday data has no country XA",
+        ),
         ("id: xa-hours", "id: XA Hours", 7, "id"),
         ("id: xa-hours", "id: xa-messaging-act", 7, "is taken by xa/act.yaml:2"),
     ],
