@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TextIO
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ASGIApp
 from sqlalchemy import Connection, Engine
@@ -298,6 +299,7 @@ def _litestar(
         lifespan=[_lifespan_of(service, signer, adopt, made["key_keeper"])]
         if signer and adopt
         else [],
+        state=State({"check_messages": made["check_messages"]}),
         logging_config=None,
         debug=False,
     )

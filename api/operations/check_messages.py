@@ -102,6 +102,7 @@ class CheckMessages:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+        self.with_sheet = gate.release.with_sheet
 
     def run_many(
         self, connection: Connection, requests: Sequence[Check], *, now: datetime

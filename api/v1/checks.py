@@ -22,7 +22,6 @@ from consent.keys.key_ring import KeyRing
 from consent.ledger.identifiers import id_of, label_of
 from jurisdictions.addresses import parse_address
 from jurisdictions.places import locate
-from jurisdictions.releases import Release
 
 EXAMPLE_CHECK = {
     "sender": "acme",
@@ -114,18 +113,15 @@ class ReportResponse(msgspec.Struct, frozen=True):
     operation_id="checkMessage",
     summary="May this message go to this person, now?",
 )
-async def post_check(
-    data: JSONBody[CheckRequest],
-    request: Call,
-    check_messages: NamedDependency[CheckMessages],
-    release: NamedDependency[Release],
-) -> Answer[CheckAnswer]:
+async def post_check(data: JSONBody[CheckRequest], request: Call) -> Answer[CheckAnswer]:
     """Decide on one message. The decision is on record before this answers.
 
     `deny` and `defer` are answers, not errors: they are 200 too. An error (4xx, 5xx) means that
     nothing was decided, and the sender must not send.
     """
-    check = data.to_check(request.caller, release.with_sheet)
+    # Not injected as elsewhere: injecting takes a tenth of the time of a whole check.
+    check_messages: CheckMessages = request.app.state.check_messages
+    check = data.to_check(request.caller, check_messages.with_sheet)
     return await request.write(check_messages, check, shape=unchanged)
 
 
