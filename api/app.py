@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -28,6 +28,7 @@ from api.callers import Callers
 from api.clock import Clock, SystemClock
 from api.data_folder import DataFolder
 from api.database import fold_log_in, reading_engine, writing_engine
+from api.dispatch.dispatcher import Dispatcher
 from api.errors import SettingsError
 from api.exchange import Service
 from api.front import Front
@@ -39,6 +40,8 @@ from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
 from api.operations.load_registry import LoadRegistry
+from api.operations.propagation.follow_deliveries import ReportApplied, RetryDeliveries
+from api.operations.propagation.keep_webhooks import ChangeWebhooks, MakeWebhooks
 from api.operations.put_sender import PutSenders
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
@@ -55,6 +58,7 @@ from api.telemetry import Telemetry
 from api.v1 import (
     checks,
     consent_events,
+    deliveries,
     health,
     keys,
     logs,
@@ -65,6 +69,7 @@ from api.v1 import (
     rotation,
     senders,
     subjects,
+    webhooks,
 )
 from api.v1.consent_events import EventWorks
 from api.v1.health import Readiness
@@ -109,6 +114,17 @@ ROUTES: tuple[Any, ...] = (
     permits.get_permit_keys,
     registries.put_snapshot,
     registries.get_registries,
+    webhooks.post_webhook,
+    webhooks.get_webhooks,
+    webhooks.get_webhook,
+    webhooks.post_rotated_secret,
+    webhooks.post_disabled_webhook,
+    webhooks.post_enabled_webhook,
+    webhooks.delete_webhook,
+    deliveries.get_deliveries,
+    deliveries.post_retry,
+    deliveries.post_applied,
+    deliveries.get_propagation,
     logs.get_logs,
     logs.get_checkpoint,
     logs.get_tile,
@@ -139,6 +155,7 @@ class Doors:
     operator: ASGIApp
     litestar: Litestar
     signer: CheckpointSigner
+    dispatcher: Dispatcher
 
 
 @contextmanager
@@ -237,7 +254,7 @@ def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
 def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doors:
     """Put the application together. ``routes`` are all of ours; a test may add one."""
     service = components.service
-    document = SchemaDocument(lambda: _litestar(service, routes, made))
+    document = SchemaDocument(lambda: _litestar(routes, made))
     key_ring, release = components.keys, components.release
     recording = RecordEvents(key_ring, release=release.digest)
     gate = Gate(
@@ -246,28 +263,36 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
         registries=components.registries,
         permits=PermitSigner(*key_ring.permit_key()),
     )
-    adopt = AdoptRelease(release)
+    adopt, keeper = AdoptRelease(release), KeyKeeper(key_ring)
+    to_loopback = components.settings.webhooks_to_loopback
+    dispatcher = Dispatcher(service, key_ring, release, to_loopback=to_loopback)
     made = {
+        "change_webhooks": ChangeWebhooks(key_ring),
         "check_messages": CheckMessages(gate),
+        "dispatcher": dispatcher,
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
         "event_works": EventWorks(recording),
         "found_organisation": FoundOrganisation(key_ring, release=release),
         "issue_keys": IssueKeys(),
-        "key_keeper": KeyKeeper(key_ring),
+        "key_keeper": keeper,
         "key_ring": key_ring,
         "load_registry": LoadRegistry(components.registries),
+        "make_webhooks": MakeWebhooks(key_ring, to_loopback=to_loopback),
         "put_senders": PutSenders(),
         "readiness": Readiness(release=release.id),
         "registries": components.registries,
         "record_access": RecordAccess(),
         "release": release,
+        "report_applied": ReportApplied(),
         "report_sending": ReportSending(key_ring, release=release.digest),
+        "retry_deliveries": RetryDeliveries(),
         "revoke_keys": RevokeKeys(),
     }
     signer = CheckpointSigner(service, key_ring, components.vault)
-    app = _litestar(service, routes, made, signer=signer, adopt=adopt)
-    return Doors(Front(app, service), Front(app, service, operator=True), app, signer)
+    untold = _Untold(service, signer, adopt, keeper, dispatcher)
+    app = _litestar(routes, made, lifespan=untold.lifespan(components.settings))
+    return Doors(Front(app, service), Front(app, service, operator=True), app, signer, dispatcher)
 
 
 def service_version() -> str:
@@ -279,12 +304,10 @@ def service_version() -> str:
 
 
 def _litestar(
-    service: Service,
     routes: Sequence[Any],
     made: Mapping[str, Any],
     *,
-    signer: CheckpointSigner | None = None,
-    adopt: AdoptRelease | None = None,
+    lifespan: Any = None,
 ) -> Litestar:
     """Litestar adds pages of its own to an app that describes itself, so the one that serves
     does not, and its twin, which has nothing to do, is asked for the description."""
@@ -295,10 +318,8 @@ def _litestar(
         middleware=[Guard],
         dependencies={name: _provided(thing) for name, thing in made.items()},
         exception_handlers={Exception: answer_problem},
-        openapi_config=None if signer else openapi_config(service_version()),
-        lifespan=[_lifespan_of(service, signer, adopt, made["key_keeper"])]
-        if signer and adopt
-        else [],
+        openapi_config=None if lifespan else openapi_config(service_version()),
+        lifespan=[lifespan] if lifespan else [],
         state=State({"check_messages": made["check_messages"]}),
         logging_config=None,
         debug=False,
@@ -309,32 +330,52 @@ def _provided(made: Any) -> Provide:
     return Provide(lambda: made, sync_to_thread=False)
 
 
-def _lifespan_of(
-    service: Service, signer: CheckpointSigner, adopt: AdoptRelease, keeper: KeyKeeper
-) -> Any:
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        service.writer.start()
-        service.telemetry.started(version=service_version(), sqlite=sqlite3.sqlite_version)
-        tasks = []
-        if service.writer.read_only is None:
-            await adopt_everywhere(service, adopt)
-            await signer.sign_grown()
-            running = (
-                sweep_forever(service.writer),
-                sign_forever(service.writer, signer),
-                state_indexes_forever(service),
-                rotate_forever(service, keeper),
-            )
-            tasks = [asyncio.create_task(task) for task in running]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            if service.writer.read_only is None:
-                await signer.sign_grown()
-            await service.writer.stop()
-            service.telemetry.stopped()
+@dataclass(frozen=True, slots=True)
+class _Untold:
+    """What the service does by itself, without being told, for as long as it runs."""
 
-    return lifespan
+    service: Service
+    signer: CheckpointSigner
+    adopt: AdoptRelease
+    keeper: KeyKeeper
+    dispatcher: Dispatcher
+
+    def lifespan(self, settings: Settings) -> Any:
+        """What Litestar runs around all requests."""
+
+        @asynccontextmanager
+        async def lifespan(_: Litestar) -> AsyncIterator[None]:
+            service = self.service
+            service.writer.start()
+            service.telemetry.started(version=service_version(), sqlite=sqlite3.sqlite_version)
+            tasks: list[asyncio.Task[None]] = []
+            if service.writer.read_only is None:
+                await adopt_everywhere(service, self.adopt)
+                await self.signer.sign_grown()
+                tasks = [asyncio.create_task(task) for task in await self._running(settings)]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                if service.writer.read_only is None:
+                    await self.signer.sign_grown()
+                await service.writer.stop()
+                service.telemetry.stopped()
+
+        return lifespan
+
+    async def _running(self, settings: Settings) -> Sequence[Coroutine[Any, Any, None]]:
+        service, dispatcher = self.service, self.dispatcher
+        running = [
+            sweep_forever(service.writer),
+            sign_forever(service.writer, self.signer),
+            state_indexes_forever(service),
+            rotate_forever(service, self.keeper),
+        ]
+        if settings.dispatch:
+            if settings.database_url is None:  # Whoever held a claim held the folder too.
+                await dispatcher.let_go()
+            running.append(dispatcher.run_forever())
+        return running

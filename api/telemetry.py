@@ -132,6 +132,12 @@ class Telemetry:
             ["work"],
             registry=self.registry,
         )
+        self._attempts = Counter(
+            "cleartosend_delivery_attempts",
+            "Attempts to deliver an event to a webhook, by what came of them.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self._measures: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def started(self, **fields: Any) -> None:
@@ -170,6 +176,10 @@ class Telemetry:
         self._turn_sizes.observe(size)
         self._turn_seconds.observe(seconds)
         self._waiting.set(waiting)
+
+    def delivery_attempted(self, outcome: str) -> None:
+        """Count one attempt at a webhook; ``outcome`` is a word of ours."""
+        self._attempts.labels(outcome).inc()
 
     def work_failed(self, work: str, error: BaseException) -> None:
         """Say which exception came from where. Its message is left out: it may quote anything."""
