@@ -263,7 +263,7 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
         registries=components.registries,
         permits=PermitSigner(*key_ring.permit_key()),
     )
-    adopt, keeper = AdoptRelease(release), KeyKeeper(key_ring)
+    adopt, keeper = AdoptRelease(release, key_ring), KeyKeeper(key_ring)
     to_loopback = components.settings.webhooks_to_loopback
     dispatcher = Dispatcher(service, key_ring, release, to_loopback=to_loopback)
     made = {

@@ -11,10 +11,12 @@ from jurisdictions.binding import countries_of
 from jurisdictions.loader import DATA, Regulation, load_regulations
 from rules.decision import Decision, Provision
 from rules.facts import Facts
-from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
+from rules.kinds.preconditions import KnownJurisdiction, OptOutsArrived, ValidAddress
 from rules.plan import Plan, compile_plan
-from rules.rule import ANYWHERE, SINCE_EVER, Binds, Rule, Value
+from rules.rule import ANYWHERE, SINCE_EVER, Binds, Rule, Terms, Value
 from rules.vocabulary import Certainty, Channel, Force, Purpose
+
+BINDS_ALL = Binds()
 
 
 @dataclass(frozen=True)
@@ -140,13 +142,20 @@ def preconditions(researched: Iterable[str]) -> tuple[Rule, ...]:
     """Give the rules that bind every message: what has to be known before any law is asked."""
     spared = frozenset({Purpose.AUTHENTICATION, Purpose.EMERGENCY})
     known = KnownJurisdiction(researched=frozenset(researched), spared=spared)
+    others = Binds(purposes=frozenset(Purpose) - spared)
     return (
         _precondition("valid-address", "The address can be one.", ValidAddress()),
         _precondition("known-jurisdiction", "It is known whose law binds.", known),
+        _precondition(
+            "opt-outs-arrived",
+            "Opt-outs have reached what sends the message.",
+            OptOutsArrived(),
+            binds=others,
+        ),
     )
 
 
-def _precondition(name: str, summary: str, terms: ValidAddress | KnownJurisdiction) -> Rule:
+def _precondition(name: str, summary: str, terms: Terms, *, binds: Binds = BINDS_ALL) -> Rule:
     provision = Provision(
         jurisdiction=ANYWHERE,
         regulation="preconditions",
@@ -157,7 +166,7 @@ def _precondition(name: str, summary: str, terms: ValidAddress | KnownJurisdicti
         certainty=Certainty.VERIFIED,
         in_force_from=SINCE_EVER,
     )
-    return Rule(name, "precondition", summary, Binds(), (Value(terms, provision),))
+    return Rule(name, "precondition", summary, binds, (Value(terms, provision),))
 
 
 def _files(root: Path) -> list[Path]:

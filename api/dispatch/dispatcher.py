@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Final
@@ -11,9 +11,11 @@ from typing import Final
 import httpx
 
 from api.dispatch.lanes import Lane, Road
+from api.dispatch.stale import TellStale
 from api.dispatch.works import LetGo, WatchDeadlines
 from api.errors import RetryLaterError
 from api.exchange import Service
+from api.operations.adopt_release import all_organisations
 from api.roles import NO_ORGANISATION
 from consent.keys.key_ring import KeyRing
 from consent.ledger.errors import ReadOnlyError
@@ -31,6 +33,7 @@ BREATH_SECONDS: Final = 0.02
 """After a turn of the writer so long passes before it looks, and then for many turns at once."""
 
 WATCH_SECONDS: Final = 5.0
+STALE_SECONDS: Final = 3600.0
 COUNTRIES_KEPT: Final = timedelta(minutes=1)
 
 
@@ -70,6 +73,7 @@ class Dispatcher:
         if chance is not None:
             self._road.chance = chance
         self._watch = WatchDeadlines(keys, laws)
+        self._tell_stale = TellStale(keys, release)
         self._lanes: dict[str, Lane] = {}
         self._running: dict[str, asyncio.Task[int]] = {}
         self._countries: dict[str, tuple[float, Mapping[str, str]]] = {}
@@ -108,10 +112,22 @@ class Dispatcher:
         ]
         return sum(counts)
 
+    async def look_for_stale(self) -> int:
+        """Tell of copies of registers that have gone stale; give how many rows were queued."""
+        there = await self._service.reader.run(all_organisations)
+        counts = [
+            await self._service.writer.submit(self._tell_stale, one, organisation=one)
+            for one in there
+        ]
+        return sum(counts)
+
     async def run_forever(self) -> None:
         """Attempt what comes due, and watch deadlines, until cancelled."""
         self._service.writer.after_turns(self._woken.set)
-        watching = asyncio.create_task(self._watch_forever())
+        watching = [
+            asyncio.create_task(self._do_forever(self.watch, WATCH_SECONDS)),
+            asyncio.create_task(self._do_forever(self.look_for_stale, STALE_SECONDS)),
+        ]
         try:
             while True:
                 # What cannot be done now is tried again at the next look.
@@ -119,7 +135,8 @@ class Dispatcher:
                     await self._start_lanes()
                 await self._wait()
         finally:
-            watching.cancel()
+            for task in watching:
+                task.cancel()
             await self.close()
 
     async def close(self) -> None:
@@ -159,14 +176,14 @@ class Dispatcher:
         self._woken.clear()
         await asyncio.sleep(BREATH_SECONDS)
 
-    async def _watch_forever(self) -> None:
+    async def _do_forever(self, do: Callable[[], Awaitable[int]], every_seconds: float) -> None:
         while True:
             try:
-                await self.watch()
-            except ComplianceError as error:
+                await do()
+            except ComplianceError as error:  # At the next look again.
                 if not isinstance(error, RetryLaterError | ReadOnlyError):
-                    self._service.telemetry.work_failed("watch_deadlines", error)
-            await asyncio.sleep(WATCH_SECONDS)
+                    self._service.telemetry.work_failed("dispatch", error)
+            await asyncio.sleep(every_seconds)
 
     async def _countries_of(self, organisation: str) -> Mapping[str, str]:
         at = self._service.clock.monotonic()

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from api.errors import DecisionSupersededError, InvalidRequestError
 from api.operations import check_answers
 from api.operations.check_answers import CheckAnswer, Duty, ReleaseName
+from api.operations.propagation.watching import Watching
 from api.work import Priority, Reply
 from audit import decisions, reports
 from audit.decision_records import Circumstances, Read
@@ -235,6 +236,7 @@ class _Turn:
         self._now = now
         self._consent_size = log.head(connection, organisation, Log.CONSENT).size
         self._snapshots = gate.registries.in_use(organisation)
+        self._watching = Watching(connection, organisation, keys=gate.keys, now=now)
         self._senders: dict[str, Sender] = {}
         self._reads: dict[tuple[str, ...], Read] = {}
         self._messages: dict[tuple[object, ...], Message] = {}
@@ -273,6 +275,7 @@ class _Turn:
                 channel=check.channel,
                 only=self._gate.release.registries_asked(binding, check.channel, check.purpose),
             ),
+            overdue_since=self._watching.overdue_since(record.id, check.channel),
         )
         binds_now = not check.preview and not self._is_forecast(at)
         span = Span(self._now, self._now + PERMIT_LASTS) if binds_now else None
@@ -288,10 +291,11 @@ class _Turn:
 
     def record(self, made: Sequence[_Made]) -> dict[bytes, int]:
         """Put decisions on record and hold their places; give their indexes by id."""
+        decided = [self._decided(one) for one in made]
         receipts = decisions.record_many(
             self._connection,
             self._organisation,
-            [self._decided(one) for one in made],
+            decided,
             keys=self._gate.keys,
             versions=self._gate.versions,
             recorded_at=self._now,
@@ -301,6 +305,7 @@ class _Turn:
             self._organisation,
             [self._hold(one, one.valid_until) for one in made if one.valid_until is not None],
         )
+        self._watching.tell_denied(decided, receipts)
         return {receipt.event_id: receipt.index for receipt in receipts}
 
     def answer(self, one: _Made, index: int | None) -> CheckAnswer:

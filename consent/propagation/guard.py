@@ -32,6 +32,10 @@ _NEVER: Final = tuple(
             "2001::/32",
             "64:ff9b:1::/48",
             "::/96",
+            # Not everywhere told as private by the standard library, whose table has grown.
+            "192.0.0.0/24",
+            "198.18.0.0/15",
+            "100.64.0.0/10",
             # Public by its number, and the host's own service at a cloud provider.
             "168.63.129.16/32",
             # Formerly site-local, and still routed in some networks.
