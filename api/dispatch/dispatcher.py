@@ -22,7 +22,7 @@ from consent.ledger.errors import ReadOnlyError
 from consent.propagation import deadlines, deliveries
 from consent.propagation.courier import ATTEMPT_SECONDS
 from consent.propagation.guard import GuardedBackend, Resolve, resolve
-from jurisdictions.deadlines import Deadlines
+from consent.propagation.laws import Deadlines
 from jurisdictions.releases import Release
 from rules.errors import ComplianceError
 

@@ -30,9 +30,9 @@ from consent.propagation.deadlines import deadline_in
 from consent.propagation.deliveries import ID_PREFIX, Attempt, Claimed
 from consent.propagation.endpoints import Endpoint
 from consent.propagation.guard import GuardedBackend
+from consent.propagation.laws import Deadline, Deadlines
 from consent.propagation.schedule import RETRY_AFTER_MAX, next_attempt, rest_of
 from consent.propagation.words import OWED, Problem, Proof
-from jurisdictions.deadlines import Deadline, Deadlines
 
 CLAIMED_AT_ONCE: Final = 4 * CONNECTIONS_MAX
 FAILING: Final = 8

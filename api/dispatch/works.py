@@ -11,8 +11,8 @@ from consent.keys.key_ring import KeyRing
 from consent.propagation import deadlines, deliveries, endpoints
 from consent.propagation.deliveries import Attempt, Claimed
 from consent.propagation.endpoints import Endpoint
+from consent.propagation.laws import Deadlines
 from consent.propagation.words import DisabledWhy, Problem
-from jurisdictions.deadlines import Deadlines
 
 
 @dataclass(frozen=True, slots=True)

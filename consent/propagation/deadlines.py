@@ -15,12 +15,12 @@ from consent.ledger.identifiers import label_of, uuid7
 from consent.propagation import outbox
 from consent.propagation.cloud_events import EVENT_PREFIX, Told, data_in
 from consent.propagation.deliveries import ID_PREFIX
+from consent.propagation.laws import AT_ONCE, NO_LAW, Deadline, Deadlines, Stopped
 from consent.propagation.tables import webhook_delivery
 from consent.propagation.words import Urgency, WebhookEvent
 from consent.senders import SenderRecord
 from consent.tables import sender as sender_table
 from jurisdictions.addresses import parse_address
-from jurisdictions.deadlines import AT_ONCE, NO_LAW, Deadline, Deadlines, Stopped
 from rules.vocabulary import Channel, Purpose
 
 ROWS_MAX: Final = 500

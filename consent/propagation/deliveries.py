@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
 from consent.ledger.columns import Instant
+from consent.propagation.laws import Deadline
 from consent.propagation.tables import webhook_delivery, webhook_endpoint
 from consent.propagation.words import Problem, State, Urgency, WebhookEvent
-from jurisdictions.deadlines import Deadline
 
 ID_PREFIX: Final = "dlv"
 LEASE: Final = timedelta(minutes=2)

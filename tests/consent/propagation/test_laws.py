@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from consent.propagation.laws import AT_ONCE, NO_LAW, Deadline, Deadlines, Stopped
 from jurisdictions.addresses import parse_address
 from jurisdictions.calendars import business_days
-from jurisdictions.deadlines import AT_ONCE, NO_LAW, Deadline, Deadlines, Stopped
 from rules.vocabulary import Channel, Purpose
 from tests.support.service import the_law
 
