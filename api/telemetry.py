@@ -132,12 +132,7 @@ class Telemetry:
             ["work"],
             registry=self.registry,
         )
-        self._attempts = Counter(
-            "cleartosend_delivery_attempts",
-            "Attempts to deliver an event to a webhook, by what came of them.",
-            ["outcome"],
-            registry=self.registry,
-        )
+        self._attempts = _attempts_in(self.registry)
         self._measures: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def started(self, **fields: Any) -> None:
@@ -200,6 +195,15 @@ class Telemetry:
     ) -> MutableMapping[str, Any]:
         line["at"] = _rfc3339(self._clock.now())
         return line
+
+
+def _attempts_in(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "cleartosend_delivery_attempts",
+        "Attempts to deliver an event to a webhook, by what came of them.",
+        ["outcome"],
+        registry=registry,
+    )
 
 
 def where_of(error: BaseException) -> list[str]:

@@ -15,6 +15,7 @@ from api.cli.keys import keys
 from api.cli.ledger import ledger
 from api.cli.organisations import organisations
 from api.cli.output import Exit, say_error
+from api.cli.propagation import propagation
 from api.cli.registries import registries
 from api.cli.rules import rules
 from api.cli.scenarios import scenarios
@@ -48,6 +49,7 @@ for _command in (
     rules,
     ledger,
     erase,
+    propagation,
     verify,
     database_role,
 ):

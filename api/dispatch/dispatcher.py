@@ -19,7 +19,7 @@ from api.operations.adopt_release import all_organisations
 from api.roles import NO_ORGANISATION
 from consent.keys.key_ring import KeyRing
 from consent.ledger.errors import ReadOnlyError
-from consent.propagation import deadlines, deliveries
+from consent.propagation import attempts, deadlines
 from consent.propagation.courier import ATTEMPT_SECONDS
 from consent.propagation.guard import GuardedBackend, Resolve, resolve
 from consent.propagation.laws import Deadlines
@@ -151,7 +151,7 @@ class Dispatcher:
     async def _start_lanes(self) -> None:
         """Start the lane of each endpoint where something is due and that does not run already."""
         self._running = {id_: task for id_, task in self._running.items() if not task.done()}
-        due = await self._service.reader.run(deliveries.due)
+        due = await self._service.reader.run(attempts.due)
         now = self._service.clock.now()
         for id_, at in due.items():
             lane = self._lanes.get(id_)

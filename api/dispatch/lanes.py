@@ -24,10 +24,11 @@ from consent.keys.key_ring import KeyRing
 from consent.ledger.errors import ReadOnlyError
 from consent.ledger.identifiers import label_of
 from consent.propagation import outbox
+from consent.propagation.attempts import Attempt, Claimed
 from consent.propagation.cloud_events import data_in
 from consent.propagation.courier import ATTEMPT_SECONDS, CONNECTIONS_MAX, Courier, Outcome
 from consent.propagation.deadlines import deadline_in
-from consent.propagation.deliveries import ID_PREFIX, Attempt, Claimed
+from consent.propagation.deliveries import ID_PREFIX
 from consent.propagation.endpoints import Endpoint
 from consent.propagation.guard import GuardedBackend
 from consent.propagation.laws import Deadline, Deadlines

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from api.work import Priority
 from consent.keys.key_ring import KeyRing
-from consent.propagation import deadlines, deliveries, endpoints
-from consent.propagation.deliveries import Attempt, Claimed
+from consent.propagation import attempts, deadlines, endpoints
+from consent.propagation.attempts import Attempt, Claimed
 from consent.propagation.endpoints import Endpoint
 from consent.propagation.laws import Deadlines
 from consent.propagation.words import DisabledWhy, Problem
@@ -51,7 +51,7 @@ class ClaimDeliveries:
         endpoint = endpoints.find_anybodys(connection, request.endpoint, keys=self._keys)
         if endpoint is None or endpoint.disabled_at is not None:
             return Claim(None, ())
-        claimed = deliveries.claim(
+        claimed = attempts.claim(
             connection, request.endpoint, count=request.count, by=request.by, now=now
         )
         return Claim(endpoint, claimed)
@@ -70,7 +70,7 @@ class ConcludeAttempts:
         self, connection: Connection, requests: Sequence[Attempt], *, now: datetime
     ) -> list[None]:
         """Conclude all; an endpoint that says it is gone is disabled, and keeps what waits."""
-        deliveries.conclude(connection, requests, now=now)
+        attempts.conclude(connection, requests, now=now)
         gone = {
             (one.claimed.organisation, one.claimed.endpoint)
             for one in requests
@@ -93,7 +93,7 @@ class ReleaseClaims:
         self, connection: Connection, requests: Sequence[Sequence[Claimed]], *, now: datetime
     ) -> list[None]:
         """Give all back."""
-        deliveries.release(connection, [one for each in requests for one in each], now=now)
+        attempts.release(connection, [one for each in requests for one in each], now=now)
         return [None for _ in requests]
 
 
@@ -107,7 +107,7 @@ class LetGo:
         self, connection: Connection, requests: Sequence[None], *, now: datetime
     ) -> list[int]:
         """Drop every claim."""
-        count = deliveries.let_go(connection, now=now)
+        count = attempts.let_go(connection, now=now)
         return [count for _ in requests]
 
 
@@ -135,5 +135,5 @@ class WatchDeadlines:
             )
             late = deadlines.raise_overdue(connection, organisation, keys=self._keys, now=now)
             done.append(dated + late)
-        deliveries.free_stranded(connection, now=now)
+        attempts.free_stranded(connection, now=now)
         return done

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import Connection
 
-from api.errors import DecisionSupersededError, InvalidRequestError
+from api.errors import DecisionSupersededError
 from api.operations import check_answers
 from api.operations.check_answers import CheckAnswer, Duty, ReleaseName
+from api.operations.check_refusals import refusal_of
+from api.operations.make_links import Links, MakeLinks
 from api.operations.propagation.watching import Watching
 from api.work import Priority, Reply
 from audit import decisions, reports
@@ -22,14 +24,12 @@ from audit.decisions import Decided
 from audit.overtaken import is_overtaken
 from audit.permits import PermitSigner, Permitted
 from consent import holds, on_record, senders
-from consent.errors import UnknownSenderError
 from consent.holds import Hold
 from consent.keys.key_ring import KeyRing
 from consent.ledger import log
 from consent.ledger.identifiers import id_of, label_of, uuid7
 from consent.ledger.leaf import Log
 from consent.on_record import OnRecord
-from consent.opt_outs import is_instant
 from consent.registries.snapshots import Registries
 from consent.senders import SenderRecord
 from jurisdictions.addresses import Address
@@ -47,9 +47,6 @@ from rules.vocabulary import Channel, Purpose, RecipientKind, Verdict
 ID_PREFIX = "chk"
 PERMIT_LASTS = timedelta(minutes=10)
 """How long a permit and its place last at most. Whoever asks further ahead gets a forecast."""
-
-LATE_AT_MOST = timedelta(minutes=5)
-FORECAST_AT_MOST = timedelta(days=90)
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,12 +83,13 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What deciding needs, opened once at the start."""
+    """What deciding needs, opened once at the start. Without ``links`` no answer holds any."""
 
     release: Release
     keys: KeyRing
     registries: Registries
     permits: PermitSigner
+    links: MakeLinks | None = None
     versions: Mapping[str, str] = field(default_factory=versions)
 
 
@@ -174,7 +172,12 @@ def check_messages(
     answers: dict[int, CheckAnswer | ComplianceError] = {
         place: refusal
         for place, check in enumerate(checks)
-        if (refusal := _refusal(check, known, now)) is not None
+        if (
+            refusal := refusal_of(
+                check.sender, check.send_at, check.discard_after, known=known, now=now
+            )
+        )
+        is not None
     }
     places = [place for place in range(len(checks)) if place not in answers]
     people = on_record.load_many(
@@ -240,7 +243,7 @@ class _Turn:
         self._senders: dict[str, Sender] = {}
         self._reads: dict[tuple[str, ...], Read] = {}
         self._messages: dict[tuple[object, ...], Message] = {}
-        self._duties: dict[int, tuple[object, tuple[Duty, ...]]] = {}
+        self._duties: dict[int, tuple[object, tuple[Duty, ...], bool]] = {}
         self._release = ReleaseName(gate.release.id, gate.release.digest)
 
     def gather(
@@ -320,6 +323,7 @@ class _Turn:
             name: entry.as_of.isoformat() for name, entry in facts.registries.items()
         }
         freshness["consent"] = self._consent_size
+        duties, owes_links = self._duties_of(decision)
         return CheckAnswer(
             id=None if index is None else label,
             verdict=decision.verdict,
@@ -329,7 +333,8 @@ class _Turn:
             forecast=self._is_forecast(facts.message.send_at),
             jurisdictions=check_answers.jurisdictions_of(facts),
             reasons=check_answers.reasons_of(decision, clock),
-            obligations=self._duties_of(decision),
+            obligations=duties,
+            links=self._links_for(one.asked) if owes_links else None,
             evidence=check_answers.evidence_of(decision),
             freshness=freshness,
             release=self._release,
@@ -385,13 +390,20 @@ class _Turn:
             )
         return message
 
-    def _duties_of(self, decision: Decision) -> tuple[Duty, ...]:
-        """The obligations in words, once for all who owe the very same."""
+    def _duties_of(self, decision: Decision) -> tuple[tuple[Duty, ...], bool]:
+        """The obligations in words, once for all who owe the very same, and if links are owed."""
         owed = decision.obligations
         known = self._duties.get(id(owed))
         if known is None:  # They are kept beside their words, so their id stays their own.
-            known = self._duties[id(owed)] = (owed, check_answers.duties_of(decision))
-        return known[1]
+            known = (owed, check_answers.duties_of(decision), check_answers.owes_links(decision))
+            self._duties[id(owed)] = known
+        return known[1:]
+
+    def _links_for(self, asked: _Asked) -> Links | None:
+        make, to = self._gate.links, asked.check.address
+        return (
+            make.for_message(self._organisation, asked.sender, to, now=self._now) if make else None
+        )
 
     def _sender(self, record: SenderRecord) -> Sender:
         sender = self._senders.get(record.id)
@@ -464,27 +476,6 @@ class _Turn:
             valid_from=one.facts.message.send_at,
             valid_until=valid_until,
         )
-
-
-def _refusal(
-    check: Check, known: Mapping[str, SenderRecord], now: datetime
-) -> ComplianceError | None:
-    """Say what makes a check one that cannot be made at all."""
-    if check.sender not in known:
-        return UnknownSenderError("the organisation has no sender of that id")
-    for name, at in (("send_at", check.send_at), ("discard_after", check.discard_after)):
-        if at is not None and not is_instant(at):
-            return _unfit(name, "lies outside the years that can be told in UTC")
-    if check.send_at is not None:
-        if check.send_at < now - LATE_AT_MOST:
-            return _unfit("send_at", "lies more than five minutes in the past")
-        if check.send_at > now + FORECAST_AT_MOST:
-            return _unfit("send_at", "lies more than 90 days ahead")
-    return None
-
-
-def _unfit(name: str, what: str) -> InvalidRequestError:
-    return InvalidRequestError(f"message.{name} {what}", ((f"/message/{name}", what),))
 
 
 def _by_organisation(checks: Sequence[Check]) -> dict[str, list[int]]:

@@ -1,0 +1,32 @@
+"""``propagation``: what is under way, as a table and as records."""
+
+from pathlib import Path
+from typing import Any
+
+from api.cli.service import OperatorService, ask
+from api.settings import Settings
+from tests.support.commands import command
+
+HOOK = {"url": "https://hooks.example.com/", "events": ["consent.revoked"]}
+STOP = {"address": "+12125550123", "via": "agent"}
+
+
+def test_what_is_under_way_is_shown(folder: Path) -> None:
+    async def asked(service: OperatorService) -> Any:
+        one = await service.of_one()
+        hook = await one.post("/v1/webhooks", HOOK)
+        await one.post("/v1/opt-outs", STOP)
+        return hook
+
+    assert command("propagation", "--data", folder).out == ""
+    hook = ask(Settings(data=folder), asked)
+    ran = command("propagation", "--data", folder)
+    assert ran.code == 0
+    assert (ran.record["webhook"], ran.record["state"]) == (hook["id"], "pending")
+    # A command does not carry anything by itself.
+    assert ran.record["attempts"] == 0
+    shown = command("propagation", "--data", folder, on_terminal=True).out
+    assert "consent.revoked" in shown
+    assert "deadline at" in shown
+    assert STOP["address"] not in ran.out + shown
+    assert command("propagation", "--late", "--data", folder).out == ""
