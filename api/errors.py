@@ -62,6 +62,18 @@ class UnauthenticatedError(ComplianceError):
     code: ClassVar[str] = "unauthenticated"
 
 
+class UnverifiedError(ComplianceError):
+    """A webhook's call that its provider did not sign, or that was altered since."""
+
+    code: ClassVar[str] = "unverified"
+
+
+class StaleRequestError(ComplianceError):
+    """A webhook's call that was signed too long ago, or ahead of time."""
+
+    code: ClassVar[str] = "stale_request"
+
+
 class ForbiddenError(ComplianceError):
     """A good key whose roles do not include this."""
 

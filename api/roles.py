@@ -51,9 +51,12 @@ class Access:
     approval: bool = False
     operator_only: bool = False
     parameters: frozenset[str] = frozenset()
+    any_parameters: bool = False
 
     def refuse_unknown_parameters(self, query: bytes) -> None:
         """An unknown parameter is an error, as an unknown field is."""
+        if self.any_parameters:
+            return
         names = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
         if not self.parameters.issuperset(names):
             known = ", ".join(sorted(self.parameters)) or "none"
@@ -78,9 +81,9 @@ def open_to(*roles: Role, approval: bool = False) -> dict[str, Any]:
     return {"roles": frozenset(roles), "approval": approval}
 
 
-def public() -> dict[str, Any]:
-    """``opt`` of a route that asks for no key."""
-    return {"public": True}
+def public(*, any_parameters: bool = False) -> dict[str, Any]:
+    """``opt`` of a route that asks for no key, and perhaps takes whatever query it is sent."""
+    return {"public": True, "any_parameters": any_parameters}
 
 
 def operator_only() -> dict[str, Any]:
@@ -97,7 +100,8 @@ def access_of(handler: BaseRouteHandler) -> Access:
         if isinstance(field.kwarg_definition, QueryParameter)
     )
     if opt.get("public"):
-        return Access(public=True, parameters=parameters)
+        any_parameters = bool(opt.get("any_parameters"))
+        return Access(public=True, parameters=parameters, any_parameters=any_parameters)
     if opt.get("operator_only"):
         return Access(operator_only=True, parameters=parameters)
     return Access(

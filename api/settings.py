@@ -1,6 +1,7 @@
 """The only reader of environment variables."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from api.errors import SettingsError
 from consent.keys.providers import RootKeyPlace
 
 PREFIX = "CLEARTOSEND_"
+_BASE_URL = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?\Z")
 LOG_REQUESTS = ("all", "errors", "none")
 
 
@@ -78,6 +80,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if (value := getattr(self, name)) is not None
         }
 
+    @property
+    def base_url(self) -> str:
+        """How recipients and providers reach the service, without a slash at its end."""
+        return (self.public_base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
     def root_key_place(
         self, environ: Mapping[str, str] = os.environ, *, is_next: bool = False
     ) -> RootKeyPlace:
@@ -98,4 +105,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ("postgresql://", "postgresql+psycopg://")
         ):
             raise SettingsError("database_url begins with postgresql://; SQLite lies in data")
+        if self.public_base_url is not None and not _BASE_URL.match(self.public_base_url):
+            raise SettingsError("public_base_url is like https://gate.example.com, without a query")
         return self

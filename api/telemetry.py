@@ -132,6 +132,12 @@ class Telemetry:
             ["work"],
             registry=self.registry,
         )
+        self._replies = Counter(
+            "cleartosend_replies",
+            "Replies that providers passed on, by what they were read as.",
+            ["provider", "reading"],
+            registry=self.registry,
+        )
         self._measures: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def started(self, **fields: Any) -> None:
@@ -170,6 +176,10 @@ class Telemetry:
         self._turn_sizes.observe(size)
         self._turn_seconds.observe(seconds)
         self._waiting.set(waiting)
+
+    def reply_received(self, provider: str, reading: str) -> None:
+        """Count one reply that its provider signed."""
+        self._replies.labels(provider, reading).inc()
 
     def work_failed(self, work: str, error: BaseException) -> None:
         """Say which exception came from where. Its message is left out: it may quote anything."""
