@@ -193,12 +193,9 @@ def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:
 def _confirmation_of(envelope: Mapping[str, str], topic: str) -> str:
     """The URL that confirms; only one that confirms this very topic."""
     url = envelope.get("SubscribeURL", "")
-    asked = parse_qs(urlsplit(url).query)
-    if (
-        not is_of_topic(url, topic)
-        or asked.get("Action") != ["ConfirmSubscription"]
-        or asked.get("TopicArn") != [topic]
-    ):
+    wanted = {"Action": ["ConfirmSubscription"], "TopicArn": [topic]}
+    asked = parse_qs(urlsplit(url).query) if is_of_topic(url, topic) else {}
+    if any(asked.get(name) != values for name, values in wanted.items()):
         raise UnverifiedError("the subscription is not this topic's")
     return url
 

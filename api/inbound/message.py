@@ -52,6 +52,7 @@ class InboundMessage:
 def address_of(value: object) -> str:
     """The address in a field, or nothing. Providers that leave out a number's plus mean one."""
     text = str(value).strip() if isinstance(value, str | int) else ""
+    text = text.encode(errors="backslashreplace").decode()  # Halves of surrogate pairs stay kept.
     return f"+{text}" if text.isascii() and text.isdigit() and len(text) > 6 else text
 
 
