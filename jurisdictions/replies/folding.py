@@ -6,7 +6,7 @@ the length of the text, whatever stands in it.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 TEXT_READ: Final = 20_000
@@ -61,6 +61,7 @@ _DIGITS_AS_LETTERS: Final = str.maketrans("013457$", "oleasts")
 _LATIN_OF_CYRILLIC: Final = str.maketrans("авеікмнорстухѕј", "abeikmhopctyxsj")
 _CYRILLIC_OF_LATIN: Final = str.maketrans("abeikmhopctyxsj", "авеікмнорстухѕј")
 _RUN: Final = re.compile(r"(.)\1{2,}")
+_TWICE: Final = 2
 _DOUBLE: Final = re.compile(r"(.)\1+")
 _QUOTED: Final = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
 _DASH: Final = re.compile(r"\s[-–—]+\s|[–—]|--+")
@@ -106,7 +107,7 @@ class Folding:
         """The words and boundaries of a text, as they come."""
         text = _DASH.sub(f" {HARD} ", _QUOTED.sub("", text))
         tokens = folded(text).translate(self._words).split(" ")
-        return [self._as_known(token) for token in tokens if token]
+        return [self._as_known(token) for token in _once(tokens) if token]
 
     def _as_known(self, token: str) -> str:
         """A word as we know it, if it is one of ours that was drawn out or dressed up."""
@@ -130,6 +131,25 @@ def folded(text: str) -> str:
     bare = unicodedata.normalize("NFKD", text.translate(_marks)).casefold()
     whole = unicodedata.normalize("NFC", bare.translate(_marks))
     return whole.translate(_NOT_DECOMPOSED)
+
+
+def _once(tokens: Iterable[str]) -> Iterator[str]:
+    """Leave out what repeats a character of a script without spaces a third time and more."""
+    last, count = "", 0
+    waiting: str | None = None
+    for token in tokens:
+        if not token:
+            continue
+        if token != last or len(token) > 1 or token.isascii():
+            if waiting is not None:
+                yield waiting
+            waiting, last, count = None, token, 1
+            yield token
+            continue
+        count += 1
+        waiting = token if count == _TWICE else None
+    if waiting is not None:
+        yield waiting
 
 
 def squeezed(word: str) -> str:
