@@ -126,18 +126,10 @@ class Telemetry:
             "Requests that wait for a turn of the writer.",
             registry=self.registry,
         )
-        self._failures = Counter(
-            "cleartosend_failures",
-            "Errors that nobody foresaw, by the work that they broke.",
-            ["work"],
-            registry=self.registry,
-        )
-        self._replies = Counter(
-            "cleartosend_replies",
-            "Replies that providers passed on, by what they were read as.",
-            ["provider", "reading"],
-            registry=self.registry,
-        )
+        failures = "Errors that nobody foresaw, by the work that they broke."
+        self._failures = self._counter("cleartosend_failures", failures, "work")
+        replies = "Replies that providers passed on, by what they were read as."
+        self._replies = self._counter("cleartosend_replies", replies, "provider", "reading")
         self._measures: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def started(self, **fields: Any) -> None:
@@ -194,6 +186,9 @@ class Telemetry:
     def metrics(self) -> bytes:
         """Everything counted, as Prometheus reads it."""
         return generate_latest(self.registry)
+
+    def _counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(name, what, labels, registry=self.registry)
 
     def _add_time(
         self, _logger: Any, _method: str, line: MutableMapping[str, Any]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -14,9 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
-from api.decoding import decode
 from api.errors import RetryLaterError, UnverifiedError
-from api.inbound.delivery import JSON, Delivery
+from api.inbound.delivery import JSON, Delivery, object_in
 from api.inbound.message import (
     InboundMessage,
     ProviderName,
@@ -25,7 +24,7 @@ from api.inbound.message import (
     instant_of,
     text_of,
 )
-from api.inbound.signatures import FRESH_FOR, from_base64, require_fresh
+from api.inbound.signatures import FRESH_FOR, bytes_of, from_base64, require_fresh
 from api.work import Reply
 
 FRESH_FOR_TRIES = timedelta(hours=1) + FRESH_FOR
@@ -62,7 +61,6 @@ _SIGNED: Final = {
     ),
 }
 _HASHES: Final = {"1": SHA1, "2": SHA256}
-_OBJECT: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """Gets what stands at an https URL; ``RetryLaterError`` where it cannot be had."""
@@ -129,7 +127,7 @@ class AwsSns:
         try:
             key.verify(
                 from_base64(envelope.get("Signature", "")),
-                signed.encode("utf-8", "surrogateescape"),
+                bytes_of(signed),
                 PKCS1v15(),
                 _HASHES[version](),
             )
@@ -201,7 +199,7 @@ def _confirmation_of(envelope: Mapping[str, str], topic: str) -> str:
 
 
 def _messages_of(envelope: Mapping[str, str]) -> list[InboundMessage]:
-    said = decode(envelope.get("Message", "").encode("utf-8", "surrogateescape"), _OBJECT)
+    said = object_in(envelope.get("Message", ""))
     return [
         InboundMessage(
             id=id_of(said.get("inboundMessageId")) or id_of(envelope.get("MessageId")),

@@ -63,12 +63,12 @@ def require_any(secrets: Sequence[S], verifies: Callable[[S], bool]) -> None:
 
 def hmac_of(secret: str, message: str | bytes, algorithm: str = "sha256") -> bytes:
     """A keyed hash."""
-    return hmac.digest(_bytes_of(secret), _bytes_of(message), algorithm)
+    return hmac.digest(bytes_of(secret), bytes_of(message), algorithm)
 
 
 def same(left: str | bytes, right: str | bytes) -> bool:
     """Compare in a time that tells nothing."""
-    return hmac.compare_digest(_bytes_of(left), _bytes_of(right))
+    return hmac.compare_digest(bytes_of(left), bytes_of(right))
 
 
 def same_base64(signature: str, expected: bytes) -> bool:
@@ -116,5 +116,11 @@ def is_basic(delivery: Delivery, username: str, password: str) -> bool:
     return scheme.lower() == "basic" and same(from_base64(given), wanted)
 
 
-def _bytes_of(value: str | bytes) -> bytes:
-    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+def bytes_of(value: str | bytes) -> bytes:
+    """The bytes that were signed: those that are no UTF-8 as they came."""
+    if isinstance(value, bytes):
+        return value
+    try:
+        return value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogatepass")

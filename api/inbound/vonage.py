@@ -1,5 +1,6 @@
 """Vonage: the SMS API's ``sig`` field, and the Messages API's bearer token."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import md5, sha256
@@ -18,6 +19,7 @@ from api.inbound.message import (
     text_of,
 )
 from api.inbound.signatures import (
+    bytes_of,
     claims_of,
     hmac_of,
     instant_of_epoch,
@@ -95,7 +97,7 @@ def _parameters_of(delivery: Delivery) -> dict[str, str]:
 
 
 def _as_signed(value: object) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _is_signed(fields: Mapping[str, str], secret: VonageCredentials) -> bool:
@@ -105,7 +107,7 @@ def _is_signed(fields: Mapping[str, str], secret: VonageCredentials) -> bool:
         if name != "sig"
     )
     if secret.signature_method == "md5hash":
-        whole = (text + secret.signature_secret).encode("utf-8", "surrogateescape")
+        whole = bytes_of(text + secret.signature_secret)
         expected = md5(whole, usedforsecurity=False).hexdigest()  # The account's choice, not ours.
     else:
         expected = hmac_of(secret.signature_secret, text, secret.signature_method).hex()

@@ -18,6 +18,8 @@ PUBLIC = {
     "GET /metrics",
     "GET /schema",
     "GET /.well-known/jwks.json",
+    "POST /v1/inbound/{provider:str}/{endpoint:str}",
+    "GET /v1/inbound/{provider:str}/{endpoint:str}",
 }
 OPERATOR_ONLY = {"POST /v1/organisations"}
 # What design calls the roles of each resource, written down a second time on purpose.
@@ -34,6 +36,10 @@ ROLES = {
     "GET /v1/senders/{sender:str}": {Role.SENDER},
     "POST /v1/consent-events": {Role.COLLECTOR},
     "POST /v1/opt-outs": {Role.COLLECTOR},
+    "POST /v1/inbound-endpoints": {Role.ADMIN},
+    "GET /v1/inbound-endpoints": {Role.ADMIN},
+    "PUT /v1/inbound-endpoints/{endpoint:str}/credentials": {Role.ADMIN},
+    "POST /v1/inbound-endpoints/{endpoint:str}/disable": {Role.ADMIN},
     "POST /v1/subjects/lookup": {Role.COLLECTOR, Role.AUDITOR},
     "POST /v1/subjects/erase": {Role.ADMIN},
     "POST /v1/checks": {Role.SENDER},
@@ -70,6 +76,8 @@ def address_of(path: str) -> str:
     return (
         path.replace("{key:str}", "key_none")
         .replace("{sender:str}", "nobody")
+        .replace("{provider:str}", "twilio")
+        .replace("{endpoint:str}", "inb_none")
         .replace("{check:str}", "chk_" + "0" * 32)
         .replace("{registry:str}", "us-national-dnc")
         .replace("{as_of:str}", "2026-11-01")

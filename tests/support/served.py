@@ -25,7 +25,10 @@ def tell(components, address):
     print("listening", address, flush=True)
 
 url = sys.argv[2] if len(sys.argv) > 2 and sys.argv[2] else None
-serve(Settings(data=Path(sys.argv[1]), database_url=url, port=0), on_start=tell)
+chosen = Settings(
+    data=Path(sys.argv[1]), database_url=url, port=0, public_base_url="https://gate.example.org"
+)
+serve(chosen, on_start=tell)
 """
 
 

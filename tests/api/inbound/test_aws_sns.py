@@ -8,15 +8,14 @@ import pytest
 
 from api.errors import RetryLaterError, UnverifiedError
 from api.inbound.aws_sns import is_of_topic
-from tests.support.inbound import (
+from tests.support.inbound import Published, read
+from tests.support.provider_calls import (
     ANN,
     CERTIFICATE_URL,
     NOW,
     TOPIC,
-    Published,
     Said,
     Signed,
-    read,
     sign_sns,
     sns_certificate,
     sns_notification,

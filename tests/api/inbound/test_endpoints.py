@@ -11,15 +11,13 @@ import pytest
 
 from api.data_folder import DataFolder
 from api.roles import Role
-from tests.support.inbound import (
+from tests.support.inbound import Line, a_line, another_line
+from tests.support.provider_calls import (
     BASE_URL,
     KINDS,
     SECRET,
     TOPIC,
-    Line,
     Said,
-    a_line,
-    another_line,
     sign_twilio,
     twilio_form,
 )

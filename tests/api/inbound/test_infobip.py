@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from api.errors import InvalidRequestError, UnverifiedError
-from tests.support.inbound import (
+from tests.support.inbound import read
+from tests.support.provider_calls import (
     ANN,
     NOW,
     SECRET,
@@ -15,7 +16,6 @@ from tests.support.inbound import (
     Signed,
     in_base64,
     infobip_body,
-    read,
     sign_infobip,
 )
 

@@ -9,7 +9,8 @@ import pytest
 
 from api.clock import SystemClock
 from api.errors import StaleRequestError, UnverifiedError
-from tests.support.inbound import (
+from tests.support.inbound import read
+from tests.support.provider_calls import (
     ANN,
     FORM,
     KINDS,
@@ -20,7 +21,6 @@ from tests.support.inbound import (
     Signed,
     a_token,
     messagebird_token,
-    read,
     their_packages,
 )
 
@@ -94,7 +94,7 @@ def test_what_we_sent_ourselves_is_no_reply() -> None:
     import hashlib
     import hmac
 
-    from tests.support.inbound import in_base64
+    from tests.support.provider_calls import in_base64
 
     raw = json.dumps({"event": "sms.outbound", "payload": {"id": "m1"}}).encode()
     at = str(int(NOW.timestamp()))

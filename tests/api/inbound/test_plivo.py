@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 import pytest
 
 from api.errors import UnverifiedError
-from tests.support.inbound import (
+from tests.support.inbound import a_line, read
+from tests.support.provider_calls import (
     BASE_URL,
     KINDS,
     NOW,
@@ -16,9 +17,7 @@ from tests.support.inbound import (
     URL,
     Said,
     Signed,
-    a_line,
     plivo_form,
-    read,
     sign_plivo_url,
     their_packages,
 )

@@ -11,17 +11,8 @@ import pytest
 from api.app import ROUTES
 from consent.events import RecordedKind
 from rules.vocabulary import Via
-from tests.support.inbound import (
-    ANN,
-    BASE_URL,
-    INFOBIP_BASIC,
-    KINDS,
-    Kind,
-    Line,
-    Published,
-    Signed,
-    a_line,
-)
+from tests.support.inbound import Line, Published, a_line
+from tests.support.provider_calls import ANN, BASE_URL, INFOBIP_BASIC, KINDS, Kind, Signed
 from tests.support.service import running_service
 
 ANSWERS = {

@@ -7,7 +7,8 @@ import pytest
 
 from api.errors import UnverifiedError
 from rules.vocabulary import Channel
-from tests.support.inbound import (
+from tests.support.inbound import read
+from tests.support.provider_calls import (
     ANN,
     KINDS,
     NOW,
@@ -16,7 +17,6 @@ from tests.support.inbound import (
     Said,
     Signed,
     in_base64,
-    read,
     their_packages,
 )
 

@@ -8,11 +8,11 @@ import pytest
 from api.clock import SystemClock
 from api.errors import UnverifiedError
 from api.inbound.message import Mark
-from tests.support.inbound import (
+from tests.support.inbound import read
+from tests.support.provider_calls import (
     ANN,
     NOW,
     Said,
-    read,
     sign_telnyx,
     telnyx_event,
     telnyx_public_key,

@@ -8,14 +8,14 @@ import pytest
 from api.errors import UnverifiedError
 from api.inbound.message import InboundMessage, Mark
 from rules.vocabulary import Channel
-from tests.support.inbound import (
+from tests.support.inbound import read
+from tests.support.provider_calls import (
     ANN,
     FORM,
     SECRET,
     URL,
     Said,
     Signed,
-    read,
     sign_twilio,
     twilio_form,
 )

@@ -11,7 +11,8 @@ from api.clock import SystemClock
 from api.errors import StaleRequestError, UnverifiedError
 from api.inbound.message import InboundMessage, Mark
 from rules.vocabulary import Channel
-from tests.support.inbound import (
+from tests.support.inbound import read
+from tests.support.provider_calls import (
     ANN,
     FORM,
     NOW,
@@ -19,7 +20,6 @@ from tests.support.inbound import (
     Said,
     Signed,
     a_token,
-    read,
     sign_vonage_messages,
     sign_vonage_sms,
     their_packages,
