@@ -169,7 +169,7 @@ def _vonage_get(_url: str, said: Said, at: datetime) -> Signed:
 
 def sign_vonage_messages(body: Mapping[str, Any], at: datetime, *, secret: str = SECRET) -> Signed:
     """A body of the Messages API with its token."""
-    raw = json.dumps(body, ensure_ascii=False).encode()
+    raw = json.dumps(body).encode()
     claims = {
         "iss": "Vonage",
         "iat": int(at.timestamp()),
