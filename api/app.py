@@ -35,6 +35,7 @@ from api.idempotency import KeptAnswers
 from api.openapi import SchemaDocument, openapi_config
 from api.operations.adopt_release import AdoptRelease
 from api.operations.check_messages import CheckMessages, Gate
+from api.operations.decide_reviews import DecideReviews
 from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
@@ -62,6 +63,7 @@ from api.v1 import (
     organisations,
     permits,
     registries,
+    reviews,
     rotation,
     senders,
     subjects,
@@ -98,6 +100,8 @@ ROUTES: tuple[Any, ...] = (
     senders.get_sender,
     consent_events.post_consent_events,
     opt_outs.post_opt_out,
+    reviews.get_reviews,
+    reviews.post_review,
     subjects.post_lookup,
     rotation.post_renewal,
     subjects.post_erasure,
@@ -249,6 +253,7 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
     adopt = AdoptRelease(release)
     made = {
         "check_messages": CheckMessages(gate),
+        "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
         "event_works": EventWorks(recording),

@@ -16,7 +16,8 @@ class Event:
     an absent ``brand`` means the sender's own, and on a revoke every brand.
     ``expires_at`` (grant) and ``ends_at`` (contract, membership) end at that instant.
     ``held_until`` marks a ``sent`` that has not happened yet: a place held in a cap,
-    which counts only before that instant. ``index`` is its place in the consent log.
+    which counts only before that instant. ``index`` is its place in the consent log;
+    a ``release`` ``answers`` the hold at that index.
     """
 
     event: EventKind
@@ -32,6 +33,7 @@ class Event:
     via: Via | None = None
     held_until: datetime | None = None
     index: int | None = None
+    answers: int | None = None
 
     def names(self, brand: str) -> bool:
         """Tell whether the event speaks of ``brand``, however the two are written."""
@@ -105,6 +107,45 @@ def is_confirmed(grant: Event, events: tuple[Event, ...], brand: str) -> bool:
         if asked and asked[-1] is grant:
             return True
     return False
+
+
+def open_hold(
+    events: tuple[Event, ...], brand: str, channel: Channel, purpose: Purpose
+) -> Event | None:
+    """Give the last reply that may have stopped such messages and that nothing has settled."""
+    for hold in reversed(events):
+        if hold.event is EventKind.HOLD and hold.names(brand) and hold.covers(channel, purpose):
+            begun = _begun_after(hold, events)
+            if not any(_settles(one, hold, begun, brand, channel, purpose) for one in events):
+                return hold
+    return None
+
+
+def _begun_after(hold: Event, events: tuple[Event, ...]) -> datetime | None:
+    """Give when the person's data were last erased, if that was after the hold."""
+    erased = last_erasure(events)
+    return erased.at if erased is not None and erased.at >= hold.at else None
+
+
+def _settles(
+    event: Event,
+    hold: Event,
+    begun: datetime | None,
+    brand: str,
+    channel: Channel,
+    purpose: Purpose,
+) -> bool:
+    """Tell whether an event takes the place of a doubt: its answer, an opt-out, a new beginning.
+
+    Nobody can decide on a reply that was erased; a grant given since an erasure starts anew.
+    """
+    if event.event is EventKind.RELEASE:
+        return event.answers is not None and event.answers == hold.index
+    if not (event.names(brand) and event.covers(channel, purpose)):
+        return False
+    if event.event is EventKind.REVOKE:
+        return event.at >= hold.at
+    return event.event is EventKind.GRANT and begun is not None and event.at > begun
 
 
 def last_erasure(events: tuple[Event, ...]) -> Event | None:

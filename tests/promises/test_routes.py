@@ -34,6 +34,8 @@ ROLES = {
     "GET /v1/senders/{sender:str}": {Role.SENDER},
     "POST /v1/consent-events": {Role.COLLECTOR},
     "POST /v1/opt-outs": {Role.COLLECTOR},
+    "GET /v1/reviews": {Role.COLLECTOR},
+    "POST /v1/reviews/{review:str}": {Role.COLLECTOR},
     "POST /v1/subjects/lookup": {Role.COLLECTOR, Role.AUDITOR},
     "POST /v1/subjects/erase": {Role.ADMIN},
     "POST /v1/checks": {Role.SENDER},
@@ -71,6 +73,7 @@ def address_of(path: str) -> str:
         path.replace("{key:str}", "key_none")
         .replace("{sender:str}", "nobody")
         .replace("{check:str}", "chk_" + "0" * 32)
+        .replace("{review:str}", "evt_" + "0" * 32)
         .replace("{registry:str}", "us-national-dnc")
         .replace("{as_of:str}", "2026-11-01")
         .replace("{log:str}", "consent")
