@@ -4,7 +4,7 @@ A row follows from each ``hold`` of the consent log, and from the revoke or rele
 it. It holds no text and no address: those lie sealed in the entry.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -68,9 +68,7 @@ def open_many(connection: Connection, organisation: str, reviews: Iterable[Revie
         connection.execute(sa.insert(review), rows)
 
 
-def settle_many(
-    connection: Connection, organisation: str, events: Iterable[KeptEvent]
-) -> None:
+def settle_many(connection: Connection, organisation: str, events: Iterable[KeptEvent]) -> None:
     """Close those that these events answer."""
     for event in events:
         if event.answers is not None:
@@ -91,9 +89,7 @@ def find(connection: Connection, organisation: str, event_id: bytes) -> Review |
     return None if row is None else review_of(row)
 
 
-def list_open(
-    connection: Connection, organisation: str, *, after: int, count: int
-) -> list[Review]:
+def list_open(connection: Connection, organisation: str, *, after: int, count: int) -> list[Review]:
     """Those still open, oldest entry first, behind the entry at ``after``."""
     wanted = {"organisation": organisation, "after": after, "count": count}
     return [review_of(row) for row in connection.execute(_OPEN, wanted)]
@@ -209,18 +205,17 @@ def row_of(organisation: str, one: Review) -> dict[str, Any]:
 
 def review_of(row: Any) -> Review:
     """A row as it is read."""
-    fields: Mapping[str, Any] = row._mapping
     return Review(
-        event_id=fields["event_id"],
-        idx=fields["idx"],
-        subject=fields["subject"],
-        occurred_at=fields["occurred_at"],
-        recorded_at=fields["recorded_at"],
-        sender=fields["sender"],
-        channel=Channel(fields["channel"]) if fields["channel"] else None,
-        purpose=Purpose(fields["purpose"]) if fields["purpose"] else None,
-        brand=fields["brand"],
-        outcome=Outcome(fields["outcome"]) if fields["outcome"] else None,
+        event_id=row.event_id,
+        idx=row.idx,
+        subject=row.subject,
+        occurred_at=row.occurred_at,
+        recorded_at=row.recorded_at,
+        sender=row.sender,
+        channel=Channel(row.channel) if row.channel else None,
+        purpose=Purpose(row.purpose) if row.purpose else None,
+        brand=row.brand,
+        outcome=Outcome(row.outcome) if row.outcome else None,
     )
 
 

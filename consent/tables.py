@@ -8,7 +8,15 @@ from sqlalchemy import Column, Index, Table, Text
 from consent.ledger.columns import Bytes, Count, Instant
 from consent.ledger.tables import METADATA
 
-__all__ = ["METADATA", "cap_hold", "registry_snapshot", "review", "sender", "standing", "suppression"]
+__all__ = [
+    "METADATA",
+    "cap_hold",
+    "registry_snapshot",
+    "review",
+    "sender",
+    "standing",
+    "suppression",
+]
 
 standing = Table(
     "standing",

@@ -1,6 +1,7 @@
 """Typed consent events of one person, and what words like "in scope" and "revoked" make of them."""
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -113,39 +114,27 @@ def open_hold(
     events: tuple[Event, ...], brand: str, channel: Channel, purpose: Purpose
 ) -> Event | None:
     """Give the last reply that may have stopped such messages and that nothing has settled."""
-    for hold in reversed(events):
-        if hold.event is EventKind.HOLD and hold.names(brand) and hold.covers(channel, purpose):
-            begun = _begun_after(hold, events)
-            if not any(_settles(one, hold, begun, brand, channel, purpose) for one in events):
-                return hold
+    reaching = [e for e in events if e.names(brand) and e.covers(channel, purpose)]
+    for hold in reversed(reaching):
+        if hold.event is EventKind.HOLD and not _is_settled(hold, events, reaching):
+            return hold
     return None
 
 
-def _begun_after(hold: Event, events: tuple[Event, ...]) -> datetime | None:
-    """Give when the person's data were last erased, if that was after the hold."""
-    erased = last_erasure(events)
-    return erased.at if erased is not None and erased.at >= hold.at else None
-
-
-def _settles(
-    event: Event,
-    hold: Event,
-    begun: datetime | None,
-    brand: str,
-    channel: Channel,
-    purpose: Purpose,
-) -> bool:
-    """Tell whether an event takes the place of a doubt: its answer, an opt-out, a new beginning.
+def _is_settled(hold: Event, events: tuple[Event, ...], reaching: Sequence[Event]) -> bool:
+    """Tell whether anything took the place of a doubt: its answer, an opt-out, a new beginning.
 
     Nobody can decide on a reply that was erased; a grant given since an erasure starts anew.
     """
-    if event.event is EventKind.RELEASE:
-        return event.answers is not None and event.answers == hold.index
-    if not (event.names(brand) and event.covers(channel, purpose)):
+    released = (e.answers for e in events if e.event is EventKind.RELEASE)
+    if hold.index is not None and hold.index in released:
+        return True
+    if any(e.event is EventKind.REVOKE and e.at >= hold.at for e in reaching):
+        return True
+    erased = last_erasure(events)
+    if erased is None or erased.at < hold.at:
         return False
-    if event.event is EventKind.REVOKE:
-        return event.at >= hold.at
-    return event.event is EventKind.GRANT and begun is not None and event.at > begun
+    return any(e.event is EventKind.GRANT and e.at > erased.at for e in reaching)
 
 
 def last_erasure(events: tuple[Event, ...]) -> Event | None:

@@ -145,7 +145,9 @@ async def _put_on_record(request: Call, record_access: RecordAccess, body: bytes
     writer = request.exchange.service.writer
     if writer.read_only is not None:
         return
-    people = dict.fromkeys(item.subject for item in msgspec.json.decode(body, type=_ShownPage).items)
+    people = dict.fromkeys(
+        item.subject for item in msgspec.json.decode(body, type=_ShownPage).items
+    )
     organisation, key = request.caller.organisation, request.caller.key
     reads = (
         Access(organisation, key, AccessKind.REVIEW, bytes.fromhex(subject)) for subject in people

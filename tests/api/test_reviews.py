@@ -29,7 +29,8 @@ def url_of(database_url: str) -> str | None:
 async def codes(desk: Desk, purpose: str = "marketing") -> list[str]:
     body = CHECK | {"message": {"channel": "sms", "purpose": purpose, "from": "+12125550100"}}
     answer = await desk.ask("POST", "/v1/checks", body, status=200)
-    return sorted({reason["code"] for reason in answer["reasons"]} & {"under_review", "consent_revoked", "erased"})
+    told = {"under_review", "consent_revoked", "erased"}
+    return sorted({reason["code"] for reason in answer["reasons"]} & told)
 
 
 async def collector_at(service: TestService) -> tuple[Desk, Desk]:
@@ -49,9 +50,7 @@ async def decide(desk: Desk, review: str, decision: str, *, status: int = 201) -
     return await desk.ask("POST", f"/v1/reviews/{review}", body, status=status)
 
 
-@pytest.mark.parametrize(
-    ("decision", "left"), [("release", []), ("revoke", ["consent_revoked"])]
-)
+@pytest.mark.parametrize(("decision", "left"), [("release", []), ("revoke", ["consent_revoked"])])
 def test_a_held_reply_stops_marketing_until_somebody_decides(
     tmp_path: Path, database_url: str, decision: str, left: list[str]
 ) -> None:
@@ -171,9 +170,7 @@ def test_a_hold_that_cannot_be_read_whole_is_held_all_the_same(tmp_path: Path) -
     asyncio.run(scenario())
 
 
-def test_erasing_leaves_the_doubt_and_closes_the_review(
-    tmp_path: Path, database_url: str
-) -> None:
+def test_erasing_leaves_the_doubt_and_closes_the_review(tmp_path: Path, database_url: str) -> None:
     async def scenario() -> None:
         async with running_service(tmp_path, database_url=url_of(database_url)) as service:
             admin, collector = await collector_at(service)
