@@ -39,6 +39,7 @@ from api.inbound.receiving import Inbound
 from api.openapi import SchemaDocument, openapi_config
 from api.operations.adopt_release import AdoptRelease
 from api.operations.check_messages import CheckMessages, Gate
+from api.operations.decide_reviews import DecideReviews
 from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
@@ -68,6 +69,7 @@ from api.v1 import (
     organisations,
     permits,
     registries,
+    reviews,
     rotation,
     senders,
     subjects,
@@ -111,6 +113,8 @@ ROUTES: tuple[Any, ...] = (
     inbound_endpoints.post_disabled,
     receiving.post_inbound,
     receiving.get_inbound,
+    reviews.get_reviews,
+    reviews.post_review,
     subjects.post_lookup,
     rotation.post_renewal,
     subjects.post_erasure,
@@ -267,6 +271,7 @@ def create_app(
     adopt = AdoptRelease(release)
     made = {
         "check_messages": CheckMessages(gate),
+        "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
         "event_works": EventWorks(recording),

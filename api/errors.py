@@ -160,3 +160,9 @@ class NotReadyError(RetryLaterError):
     """Something that every answer needs is not there; the detail says what."""
 
     code: ClassVar[str] = "not_ready"
+
+
+class ReviewDecidedError(ComplianceError):
+    """There is nothing left to decide of a held reply."""
+
+    code: ClassVar[str] = "review_decided"

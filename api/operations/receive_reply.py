@@ -10,7 +10,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
 from api.errors import UnverifiedError
@@ -75,8 +74,8 @@ def read_message(
     address = parse_address(message.address)
     reading, scope = _reading_of(message, address)
     event = _event_of(endpoint, message, reading, scope, now=now)
-    if event is not None and address.problem is not None:
-        event = _of_unreadable_address(event)
+    if event is not None and event.event is RecordedKind.GRANT and address.problem is not None:
+        event = None  # A stop or a doubt is kept and flagged; nobody grants anything from nowhere.
     return ReceivedReply(endpoint, message, address, reading, event, content_hash)
 
 
@@ -136,21 +135,6 @@ def _evidence_of(endpoint: Endpoint, message: InboundMessage) -> Evidence:
     )
 
 
-def _of_unreadable_address(event: ConsentEvent) -> ConsentEvent | None:
-    """Of an address that can be none a stop is kept, and a doubt is one; nothing is granted it."""
-    match event.event:
-        case RecordedKind.REVOKE:
-            return event
-        case RecordedKind.HOLD:
-            return _as_stop(event)
-        case _:
-            return None
-
-
-def _as_stop(event: ConsentEvent) -> ConsentEvent:
-    return msgspec.structs.replace(event, event=RecordedKind.REVOKE, via=Via.KEYWORD)
-
-
 class ReceiveReplies:
     """The work. It goes first in every turn, and a stop in it is never refused."""
 
@@ -187,26 +171,20 @@ class ReceiveReplies:
         self, connection: Connection, requests: Sequence[ReceivedReply], *, now: datetime
     ) -> list[Received]:
         """Record the event of each. An error of ours undoes everything, ids that were kept too."""
-        batches = [_batch_of(request, request.event) for request in requests]
+        batches = [_batch_of(request) for request in requests]
         done: list[Received] = []
-        answers = self._events.run_many(connection, batches, now=now)
-        for request, answer in zip(requests, answers, strict=True):
+        for answer in self._events.run_many(connection, batches, now=now):
             outcome = next(iter(answer), None)
-            event = request.event
-            if isinstance(outcome, EventRefusedError) and event is not None:
-                # What cannot be held as it stands is a stop, which is never refused. A grant
-                # that cannot stand grants nothing.
-                is_hold = event.event is RecordedKind.HOLD
-                again = _batch_of(request, _as_stop(event) if is_hold else None)
-                outcome = next(iter(self._events.run_many(connection, [again], now=now)[0]), None)
+            if isinstance(outcome, EventRefusedError):
+                outcome = None  # A grant that cannot stand grants nothing. No stop is refused.
             if isinstance(outcome, ComplianceError):
                 raise outcome
             done.append(Received(outcome))
         return done
 
 
-def _batch_of(request: ReceivedReply, event: ConsentEvent | None) -> EventBatch:
-    said = [] if event is None else [Said(request.address, event)]
+def _batch_of(request: ReceivedReply) -> EventBatch:
+    said = [] if request.event is None else [Said(request.address, request.event)]
     return EventBatch(request.endpoint.organisation, request.endpoint.id, said)
 
 

@@ -55,7 +55,7 @@ _NOT_DECOMPOSED: Final = str.maketrans(
 )
 _APOSTROPHES: Final = frozenset("'’‘ʼ`´＇ʹ׳״")
 _INVISIBLE: Final = frozenset("\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5\u2800")
-_TYING: Final = frozenset("-‐‑_/\\()[]{}\"“”„«»&@%*#+<>=|~^")
+_TYING: Final = frozenset('-‐‑_/\\()[]{}"“”„«»&@%*#+<>=|~^')
 _QUESTION: Final = frozenset("?？؟¿;")
 _DIGITS_AS_LETTERS: Final = str.maketrans("013457$", "oleasts")
 _LATIN_OF_CYRILLIC: Final = str.maketrans("авеікмнорстухѕј", "abeikmhopctyxsj")
@@ -170,7 +170,7 @@ def _styled(code: int) -> str | None:
     return None
 
 
-def _word_sign(sign: str) -> str | None:  # noqa: PLR0911
+def _word_sign(sign: str) -> str | None:
     if sign in (HARD, SOFT, ASKS, " "):
         return sign
     if sign in "\n\r\u2028\u2029":

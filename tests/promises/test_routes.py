@@ -40,6 +40,8 @@ ROLES = {
     "GET /v1/inbound-endpoints": {Role.ADMIN},
     "PUT /v1/inbound-endpoints/{endpoint:str}/credentials": {Role.ADMIN},
     "POST /v1/inbound-endpoints/{endpoint:str}/disable": {Role.ADMIN},
+    "GET /v1/reviews": {Role.COLLECTOR},
+    "POST /v1/reviews/{review:str}": {Role.COLLECTOR},
     "POST /v1/subjects/lookup": {Role.COLLECTOR, Role.AUDITOR},
     "POST /v1/subjects/erase": {Role.ADMIN},
     "POST /v1/checks": {Role.SENDER},
@@ -79,6 +81,7 @@ def address_of(path: str) -> str:
         .replace("{provider:str}", "twilio")
         .replace("{endpoint:str}", "inb_none")
         .replace("{check:str}", "chk_" + "0" * 32)
+        .replace("{review:str}", "evt_" + "0" * 32)
         .replace("{registry:str}", "us-national-dnc")
         .replace("{as_of:str}", "2026-11-01")
         .replace("{log:str}", "consent")

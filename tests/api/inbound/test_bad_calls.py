@@ -164,14 +164,18 @@ def test_one_message_of_nobody_costs_the_others_nothing(tmp_path: Path) -> None:
     on_a_line(tmp_path, scenario, KINDS["infobip"])
 
 
-@pytest.mark.parametrize("text", ["STOP", "stop by tomorrow?"])
-def test_a_stop_from_what_can_be_no_address_is_kept_and_flagged(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "kind"), [("STOP", RecordedKind.REVOKE), ("stop by tomorrow?", RecordedKind.HOLD)]
+)
+def test_a_stop_from_what_can_be_no_address_is_kept_and_flagged(
+    tmp_path: Path, text: str, kind: RecordedKind
+) -> None:
     async def scenario(line: Line) -> None:
         for number, address in enumerate(NO_ADDRESSES):
             answer = await line.say(text, address=address, id=f"message-{number}")
             assert answer.status_code == 200
             event, kept = (await line.events())[number]
-            assert event.event is RecordedKind.REVOKE
+            assert event.event is kind
             assert Flag.ADDRESS_UNREADABLE in event.flags
             assert (event.text, kept) == (text, parse_address(address).normalised)
 
