@@ -203,8 +203,8 @@ def test_what_cannot_be_written_as_it_stands_is_held_all_the_same(tmp_path: Path
                 "from": {"phone_number": ANN},
                 "text": "stop by tomorrow? \ud83d",
             }
-            event = {"data": {"event_type": "message.received", "payload": payload}}
-            answer = await line.call(sign_telnyx(event, service.clock.now()))
+            body = {"data": {"event_type": "message.received", "payload": payload}}
+            answer = await line.call(sign_telnyx(body, service.clock.now()))
             assert answer.status_code == 200, answer.text
             ((event, _),) = await line.events()
             assert (event.event, event.flags) == (RecordedKind.HOLD, (Flag.TEXT_UNREADABLE,))
