@@ -9,7 +9,8 @@ import pytest
 
 from api.inbound.endpoints import Endpoint, StartGrant
 from api.inbound.message import InboundMessage, Mark, ProviderName
-from api.operations.receive_reply import WHY_HELD, read_message
+from api.operations.receive_reply import WHY_HELD, ReceiveReplies, read_message
+from api.work import Priority
 from consent.events import ConsentEvent, Flag, RecordedKind
 from jurisdictions.replies import Reading
 from rules.vocabulary import Channel, Level, Purpose, Via
@@ -117,6 +118,10 @@ def test_it_happened_when_the_provider_received_it_but_never_tomorrow() -> None:
         event = event_of(text="STOP", received_at=said)
         assert event is not None
         assert event.at == at
+
+
+def test_a_reply_goes_before_everything_that_waits_and_is_never_refused_for_load() -> None:
+    assert ReceiveReplies.priority is Priority.OPT_OUT
 
 
 async def kinds_of(line: Line) -> list[RecordedKind]:
