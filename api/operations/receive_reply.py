@@ -113,21 +113,22 @@ def _event_of(
         return ConsentEvent(event=RecordedKind.HOLD, why=WHY_HELD, **shared)
     # Without an id a START cannot be told from an older one that comes again.
     if reading is Reading.START and endpoint.start is not None and message.id is not None:
+        shown = endpoint.start.disclosure
         return ConsentEvent(
             event=RecordedKind.GRANT,
             channel=message.channel,
             purpose=endpoint.start.purpose,
             level=endpoint.start.level,
-            **shared,
+            **shared | {"evidence": _evidence_of(endpoint, message, shown=shown)},
         )
     return None
 
 
-def _evidence_of(endpoint: Endpoint, message: InboundMessage) -> Evidence:
-    """Whose word it is, and by which id the provider can find it."""
+def _evidence_of(
+    endpoint: Endpoint, message: InboundMessage, *, shown: str | None = None
+) -> Evidence:
+    """Whose word it is, by which id the provider can find it, and what the person was shown."""
     told = "block" if message.mark is Mark.BLOCKED else "message"
-    is_start = message.mark is not Mark.BLOCKED and endpoint.start is not None
-    shown = endpoint.start.disclosure if is_start and endpoint.start is not None else None
     return Evidence(
         method=f"{endpoint.provider.value}_{told}",
         source_url=None if message.id is None else f"{endpoint.provider.value}:{message.id}",

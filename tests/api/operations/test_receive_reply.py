@@ -79,6 +79,10 @@ def test_a_start_grants_only_what_people_were_told() -> None:
     assert event.evidence is not None
     assert event.evidence.disclosure is not None
     assert event.evidence.disclosure.text == START.disclosure
+    stop = event_of(text="STOP", start=START)
+    assert stop is not None
+    assert stop.evidence is not None
+    assert stop.evidence.disclosure is None
 
 
 @pytest.mark.parametrize(
