@@ -44,7 +44,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a route asks of its caller."""
+    """What a route asks of its caller. ``any_parameters``: it reads those it knows and no more."""
 
     roles: frozenset[Role] = frozenset()
     public: bool = False
@@ -82,7 +82,10 @@ def open_to(*roles: Role, approval: bool = False) -> dict[str, Any]:
 
 
 def public(*, any_parameters: bool = False) -> dict[str, Any]:
-    """``opt`` of a route that asks for no key, and perhaps takes whatever query it is sent."""
+    """``opt`` of a route that asks for no key.
+
+    With ``any_parameters`` a link still works when others have hung theirs on it.
+    """
     return {"public": True, "any_parameters": any_parameters}
 
 
@@ -100,8 +103,9 @@ def access_of(handler: BaseRouteHandler) -> Access:
         if isinstance(field.kwarg_definition, QueryParameter)
     )
     if opt.get("public"):
-        any_parameters = bool(opt.get("any_parameters"))
-        return Access(public=True, parameters=parameters, any_parameters=any_parameters)
+        return Access(
+            public=True, parameters=parameters, any_parameters=bool(opt.get("any_parameters"))
+        )
     if opt.get("operator_only"):
         return Access(operator_only=True, parameters=parameters)
     return Access(

@@ -20,6 +20,10 @@ PUBLIC = {
     "GET /.well-known/jwks.json",
     "POST /v1/inbound/{provider:str}/{endpoint:str}",
     "GET /v1/inbound/{provider:str}/{endpoint:str}",
+    "GET /u/{token:str}",
+    "POST /u/{token:str}",
+    "GET /p/{token:str}",
+    "POST /p/{token:str}",
 }
 OPERATOR_ONLY = {"POST /v1/organisations"}
 # What design calls the roles of each resource, written down a second time on purpose.
@@ -49,6 +53,7 @@ ROLES = {
     "POST /v1/checks/{check:str}/sent": {Role.SENDER},
     "POST /v1/checks/{check:str}/not-sent": {Role.SENDER},
     "POST /v1/permits/verify": {Role.SENDER},
+    "POST /v1/links": {Role.SENDER},
     "PUT /v1/registries/{registry:str}/snapshots/{as_of:str}": {Role.LEGAL},
     "GET /v1/registries": {Role.LEGAL},
     "GET /v1/logs": {Role.AUDITOR},
@@ -87,6 +92,7 @@ def address_of(path: str) -> str:
         .replace("{log:str}", "consent")
         .replace("{level:str}", "0")
         .replace("{tile:path}", "000")
+        .replace("{token:str}", "A" * 100)
     )
 
 

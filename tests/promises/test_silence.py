@@ -32,7 +32,7 @@ GRANT = {
 
 @pytest.mark.slow
 def test_the_service_prints_no_address_and_no_text(tmp_path: Path) -> None:
-    with served(tmp_path) as service:
+    with served(tmp_path, base_url="https://gate.example.org") as service:
         token = _set_up(service)
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=service.address, headers=headers) as client:
