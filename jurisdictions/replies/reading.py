@@ -160,13 +160,11 @@ class _Reader:
         word = self._made_of(words, (lexicon.stop, lexicon.scopes), needed=1)
         if word is None or not self._is_meant(word):
             return None
-        scopes = {
-            lexicon.narrowing[found.phrase]
-            for _, found in lexicon.scopes.anywhere(words)
-            if found.phrase in lexicon.narrowing
-        }
-        scope = Scope(*scopes.pop()) if len(scopes) == 1 else NO_SCOPE
-        return Reply(Reading.STOP, word, scope)
+        named = [found.phrase for _, found in lexicon.scopes.anywhere(words)]
+        stops = sum(1 for _ in lexicon.stop.anywhere(words))
+        scopes = {lexicon.narrowing[phrase] for phrase in named}
+        is_one = len(scopes) == 1 and stops <= len(named)
+        return Reply(Reading.STOP, word, Scope(*scopes.pop()) if is_one else NO_SCOPE)
 
     def _sentence(self, message: _Message) -> Reply | None:
         """A sentence that means stop, or a stop word that is a sentence of its own."""
