@@ -222,7 +222,9 @@ class _Reader:
                         return
 
     def _is_doubted(self, words: Sequence[str], start: int, found: Found) -> bool:
-        """Tell whether a phrase ends in a stop word that goes on as something else."""
+        """Tell whether a phrase goes on as something else, or asks for a pause alone."""
+        if self._lexicon.until.at(words, found.end) is not None:
+            return True
         return self._lexicon.doubt.at(words, found.end) is not None and any(
             self._lexicon.stop.at(words[: found.end], place) is not None
             for place in range(start, found.end)

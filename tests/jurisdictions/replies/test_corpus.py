@@ -7,6 +7,7 @@ from tests.jurisdictions.replies.measuring import Read, read_all
 
 FALSE_STOPS: set[str] = {
     "When does the sale end? I want it to stop so I can relax",
+    "tidak, terima kasih",
 }
 """What we stop without being asked: known, and rather this than a stop that is missed."""
 
