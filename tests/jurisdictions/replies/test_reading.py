@@ -161,7 +161,20 @@ def test_our_own_notice_quoted_back_is_no_stop() -> None:
 @pytest.mark.parametrize("count", [10_000, 1_000_000])
 @pytest.mark.parametrize(
     "unit",
-    ["😀", "a", " ", "\n", "?", "\u0301\u0316", "ﷺ", "不要", "stop by the ", "dont ", "want ", "หยุ"],
+    [
+        "😀",
+        "a",
+        " ",
+        "\n",
+        "?",
+        "\u0301\u0316",
+        "ﷺ",
+        "不要",
+        "stop by the ",
+        "dont ",
+        "want ",
+        "หยุ",
+    ],
 )
 def test_a_long_text_is_read_without_an_end_in_sight(unit: str, count: int) -> None:
     """No reading takes the square of the length: these end at once, or not before the night."""
