@@ -40,6 +40,7 @@ from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
 from api.operations.load_registry import LoadRegistry
+from api.operations.make_links import MakeLinks
 from api.operations.put_sender import PutSenders
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
@@ -49,6 +50,9 @@ from api.operations.rotate_keys import KeyKeeper
 from api.operations.upkeep.open_ledger import open_ledger
 from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.problems import answer_problem
+from api.public import one_click, preferences
+from api.public.pages import template_config
+from api.public.stopping import Stopping
 from api.reader import Reader
 from api.roles import Guard
 from api.settings import Settings
@@ -58,6 +62,7 @@ from api.v1 import (
     consent_events,
     health,
     keys,
+    links,
     logs,
     opt_outs,
     organisations,
@@ -109,6 +114,7 @@ ROUTES: tuple[Any, ...] = (
     checks.get_check,
     checks.post_sent,
     checks.post_not_sent,
+    links.post_links,
     permits.post_verification,
     permits.get_permit_keys,
     registries.put_snapshot,
@@ -119,6 +125,10 @@ ROUTES: tuple[Any, ...] = (
     logs.get_inclusion_proof,
     logs.get_consistency_proof,
     logs.get_entries,
+    one_click.get_one_click,
+    one_click.post_one_click,
+    preferences.get_preferences,
+    preferences.post_preferences,
 )
 
 
@@ -244,11 +254,13 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
     document = SchemaDocument(lambda: _litestar(service, routes, made))
     key_ring, release = components.keys, components.release
     recording = RecordEvents(key_ring, release=release.digest)
+    make_links = MakeLinks(key_ring, components.settings.public_base_url)
     gate = Gate(
         release=release,
         keys=key_ring,
         registries=components.registries,
         permits=PermitSigner(*key_ring.permit_key()),
+        links=make_links,
     )
     adopt = AdoptRelease(release)
     made = {
@@ -262,6 +274,7 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
         "key_keeper": KeyKeeper(key_ring),
         "key_ring": key_ring,
         "load_registry": LoadRegistry(components.registries),
+        "make_links": make_links,
         "put_senders": PutSenders(),
         "readiness": Readiness(release=release.id),
         "registries": components.registries,
@@ -269,6 +282,7 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
         "release": release,
         "report_sending": ReportSending(key_ring, release=release.digest),
         "revoke_keys": RevokeKeys(),
+        "stopping": Stopping(EventWorks(recording), key_ring),
     }
     signer = CheckpointSigner(service, key_ring, components.vault)
     app = _litestar(service, routes, made, signer=signer, adopt=adopt)
@@ -305,6 +319,7 @@ def _litestar(
         if signer and adopt
         else [],
         state=State({"check_messages": made["check_messages"]}),
+        template_config=template_config(),
         logging_config=None,
         debug=False,
     )

@@ -120,6 +120,12 @@ class ConflictError(ComplianceError):
     code: ClassVar[str] = "conflict"
 
 
+class LinksUnavailableError(ComplianceError):
+    """Links for recipients are asked for, and nobody has said how they reach the service."""
+
+    code: ClassVar[str] = "links_unavailable"
+
+
 class SettingsError(ComplianceError):
     """A setting cannot be read."""
 

@@ -20,6 +20,9 @@ from rules.errors import ComplianceError
 INBOUND = "/v1/inbound/"
 """Some providers call their webhook with numbers in the URL; only they may."""
 
+LINKS = ("/u/", "/p/")
+"""Sealed tokens follow: what looks like a number in one of a thousand million is none."""
+
 _HEADER = b"x-request-id"
 _UNMATCHED = "unmatched"
 
@@ -97,7 +100,9 @@ def _first_cause(error: Exception) -> Exception:
 
 def _has_address(scope: HTTPScope) -> bool:
     path = scope["path"]
-    return not path.startswith(INBOUND) and url_carries_address(path, scope["query_string"])
+    return not path.startswith((INBOUND, *LINKS)) and url_carries_address(
+        path, scope["query_string"]
+    )
 
 
 async def _answer(error: Exception, exchange: Exchange, send: Send) -> None:

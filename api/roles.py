@@ -44,16 +44,19 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a route asks of its caller."""
+    """What a route asks of its caller. ``any_parameters``: it reads those it knows and no more."""
 
     roles: frozenset[Role] = frozenset()
     public: bool = False
     approval: bool = False
     operator_only: bool = False
     parameters: frozenset[str] = frozenset()
+    any_parameters: bool = False
 
     def refuse_unknown_parameters(self, query: bytes) -> None:
         """An unknown parameter is an error, as an unknown field is."""
+        if self.any_parameters:
+            return
         names = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
         if not self.parameters.issuperset(names):
             known = ", ".join(sorted(self.parameters)) or "none"
@@ -78,9 +81,12 @@ def open_to(*roles: Role, approval: bool = False) -> dict[str, Any]:
     return {"roles": frozenset(roles), "approval": approval}
 
 
-def public() -> dict[str, Any]:
-    """``opt`` of a route that asks for no key."""
-    return {"public": True}
+def public(*, any_parameters: bool = False) -> dict[str, Any]:
+    """``opt`` of a route that asks for no key.
+
+    With ``any_parameters`` a link still works when others have hung theirs on it.
+    """
+    return {"public": True, "any_parameters": any_parameters}
 
 
 def operator_only() -> dict[str, Any]:
@@ -97,7 +103,9 @@ def access_of(handler: BaseRouteHandler) -> Access:
         if isinstance(field.kwarg_definition, QueryParameter)
     )
     if opt.get("public"):
-        return Access(public=True, parameters=parameters)
+        return Access(
+            public=True, parameters=parameters, any_parameters=bool(opt.get("any_parameters"))
+        )
     if opt.get("operator_only"):
         return Access(operator_only=True, parameters=parameters)
     return Access(

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -11,6 +12,7 @@ from consent.keys.providers import RootKeyPlace
 
 PREFIX = "CLEARTOSEND_"
 LOG_REQUESTS = ("all", "errors", "none")
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +23,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``vault`` is the folder of the last checkpoints; put it where the database is not, so that
     nobody can put both back to an old copy. ``fsck_tail`` is how many entries of each log are
     looked through at the start.
-    ``public_base_url`` is how recipients and providers reach the service behind a proxy.
+    ``public_base_url`` is how recipients and providers reach the service behind a proxy; without it
+    no links are made for recipients.
     ``log_requests`` chooses which requests get a line in the log: all, errors or none.
     ``root_key`` says where the root key is kept: ``file:`` (in the data folder), ``file:<path>``,
     ``env:<VARIABLE>``, ``aws-kms:<key id>`` or ``vault:<url>/<name>``.
@@ -94,8 +97,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError("fsck_tail is a number of entries; 0 looks at none")
         if self.workers < 1 or self.reader_threads < 1 or self.queue_limit < 1:
             raise SettingsError("workers, reader_threads and queue_limit are at least 1")
+        if self.public_base_url is not None and not _is_base_url(self.public_base_url):
+            raise SettingsError(
+                "public_base_url is https:// and a host, with a path at most;"
+                " http:// only for this machine itself"
+            )
         if self.database_url is not None and not self.database_url.startswith(
             ("postgresql://", "postgresql+psycopg://")
         ):
             raise SettingsError("database_url begins with postgresql://; SQLite lies in data")
         return self
+
+
+def _is_base_url(url: str) -> bool:
+    """Whether links can begin with it. Mailbox providers ask for HTTPS (RFC 8058)."""
+    try:
+        parts = urlsplit(url)
+        schemes = ("http", "https") if parts.hostname in _THIS_MACHINE else ("https",)
+        plain = not (parts.query or parts.fragment or "@" in parts.netloc or parts.port == 0)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and parts.scheme in schemes and plain and url.isascii()

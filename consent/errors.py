@@ -41,6 +41,12 @@ class UnknownSenderError(ComplianceError):
     code: ClassVar[str] = "unknown_sender"
 
 
+class BadLinkError(ComplianceError):
+    """A recipient's link is not one of ours, or not whole. Why is never said."""
+
+    code: ClassVar[str] = "bad_link"
+
+
 class StandingUnreadableError(ComplianceError):
     """What is on record of a person does not open, or is older than the person's last entry.
 

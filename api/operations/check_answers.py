@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 
 import msgspec
 
+from api.operations.make_links import Links
 from audit.explain import sentence
 from rules.decision import Decision, Finding, Obligation
 from rules.facts import Facts
@@ -50,7 +51,11 @@ class ReleaseName(msgspec.Struct, frozen=True):
 
 
 class CheckAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to one check. A preview has no ``id``, for it is not on record."""
+    """The answer to one check. A preview has no ``id``, for it is not on record.
+
+    ``links`` are there where ``one_click_unsubscribe`` is owed; null too while the setting
+    ``public_base_url`` is missing.
+    """
 
     id: str | None
     verdict: Verdict
@@ -61,6 +66,7 @@ class CheckAnswer(msgspec.Struct, frozen=True, kw_only=True):
     jurisdictions: tuple[str, ...]
     reasons: tuple[Reason, ...]
     obligations: tuple[Duty, ...]
+    links: Links | None
     evidence: tuple[EvidencePlace, ...]
     freshness: Mapping[str, str | int]
     release: ReleaseName
@@ -91,6 +97,11 @@ def not_before_of(decision: Decision, clock: tzinfo | None) -> datetime | None:
 def reasons_of(decision: Decision, clock: tzinfo | None) -> tuple[Reason, ...]:
     """Every finding in words."""
     return tuple([_reason(finding, clock) for finding in decision.findings])
+
+
+def owes_links(decision: Decision) -> bool:
+    """Whether the message must carry the headers of one-click unsubscribe."""
+    return any(owed.code is ObligationCode.ONE_CLICK_UNSUBSCRIBE for owed in decision.obligations)
 
 
 def duties_of(decision: Decision) -> tuple[Duty, ...]:

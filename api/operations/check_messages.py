@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from api.errors import DecisionSupersededError, InvalidRequestError
 from api.operations import check_answers
 from api.operations.check_answers import CheckAnswer, Duty, ReleaseName
+from api.operations.make_links import Links, MakeLinks
 from api.work import Priority, Reply
 from audit import decisions, reports
 from audit.decision_records import Circumstances, Read
@@ -85,12 +86,13 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What deciding needs, opened once at the start."""
+    """What deciding needs, opened once at the start. Without ``links`` no answer holds any."""
 
     release: Release
     keys: KeyRing
     registries: Registries
     permits: PermitSigner
+    links: MakeLinks | None = None
     versions: Mapping[str, str] = field(default_factory=versions)
 
 
@@ -238,7 +240,7 @@ class _Turn:
         self._senders: dict[str, Sender] = {}
         self._reads: dict[tuple[str, ...], Read] = {}
         self._messages: dict[tuple[object, ...], Message] = {}
-        self._duties: dict[int, tuple[object, tuple[Duty, ...]]] = {}
+        self._duties: dict[int, tuple[object, tuple[Duty, ...], bool]] = {}
         self._release = ReleaseName(gate.release.id, gate.release.digest)
 
     def gather(
@@ -315,6 +317,7 @@ class _Turn:
             name: entry.as_of.isoformat() for name, entry in facts.registries.items()
         }
         freshness["consent"] = self._consent_size
+        duties, owes_links = self._duties_of(decision)
         return CheckAnswer(
             id=None if index is None else label,
             verdict=decision.verdict,
@@ -324,7 +327,8 @@ class _Turn:
             forecast=self._is_forecast(facts.message.send_at),
             jurisdictions=check_answers.jurisdictions_of(facts),
             reasons=check_answers.reasons_of(decision, clock),
-            obligations=self._duties_of(decision),
+            obligations=duties,
+            links=self._links_for(one.asked) if owes_links else None,
             evidence=check_answers.evidence_of(decision),
             freshness=freshness,
             release=self._release,
@@ -380,13 +384,20 @@ class _Turn:
             )
         return message
 
-    def _duties_of(self, decision: Decision) -> tuple[Duty, ...]:
-        """The obligations in words, once for all who owe the very same."""
+    def _duties_of(self, decision: Decision) -> tuple[tuple[Duty, ...], bool]:
+        """The obligations in words, once for all who owe the very same, and if links are owed."""
         owed = decision.obligations
         known = self._duties.get(id(owed))
         if known is None:  # They are kept beside their words, so their id stays their own.
-            known = self._duties[id(owed)] = (owed, check_answers.duties_of(decision))
-        return known[1]
+            known = (owed, check_answers.duties_of(decision), check_answers.owes_links(decision))
+            self._duties[id(owed)] = known
+        return known[1:]
+
+    def _links_for(self, asked: _Asked) -> Links | None:
+        make, to = self._gate.links, asked.check.address
+        return (
+            make.for_message(self._organisation, asked.sender, to, now=self._now) if make else None
+        )
 
     def _sender(self, record: SenderRecord) -> Sender:
         sender = self._senders.get(record.id)

@@ -39,6 +39,7 @@ MONTHLY = frozenset(
         KeyKind.RECORD,
         KeyKind.DELIVERY,
         KeyKind.IDEMPOTENCY,
+        KeyKind.LINK,
     }
 )
 NUMBERED = (KeyKind.ORGANISATION, KeyKind.INDEX, KeyKind.SUPPRESSION_TOKEN)

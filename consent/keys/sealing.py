@@ -37,6 +37,7 @@ class KeyKind(StrEnum):
     RECORD = "record"
     DELIVERY = "delivery"
     IDEMPOTENCY = "idempotency"
+    LINK = "link"
 
 
 class Algorithm(IntEnum):

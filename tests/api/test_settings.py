@@ -34,8 +34,23 @@ def test_settings_survive_the_way_to_another_process() -> None:
         {"CLEARTOSEND_WORKERS": "0"},
         {"CLEARTOSEND_LOG_REQUESTS": "some"},
         {"CLEARTOSEND_DATABASE_URL": "mysql://db/x"},
+        {"CLEARTOSEND_PUBLIC_BASE_URL": "gate.example"},
+        {"CLEARTOSEND_PUBLIC_BASE_URL": "http://gate.example"},
+        {"CLEARTOSEND_PUBLIC_BASE_URL": "https://"},
+        {"CLEARTOSEND_PUBLIC_BASE_URL": "https://gate.example/?a=b"},
+        {"CLEARTOSEND_PUBLIC_BASE_URL": "https://ada@gate.example"},
+        {"CLEARTOSEND_PUBLIC_BASE_URL": "https://gate.example:port"},
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_an_error(environ: dict[str, str]) -> None:
     with pytest.raises(SettingsError):
         Settings.from_environment(environ)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://gate.example", "https://gate.example:8443/gate/", "http://127.0.0.1:8000"],
+)
+def test_the_public_address_is_https_or_this_machine(url: str) -> None:
+    settings = Settings.from_environment({"CLEARTOSEND_PUBLIC_BASE_URL": url})
+    assert settings.public_base_url == url

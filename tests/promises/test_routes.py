@@ -18,6 +18,10 @@ PUBLIC = {
     "GET /metrics",
     "GET /schema",
     "GET /.well-known/jwks.json",
+    "GET /u/{token:str}",
+    "POST /u/{token:str}",
+    "GET /p/{token:str}",
+    "POST /p/{token:str}",
 }
 OPERATOR_ONLY = {"POST /v1/organisations"}
 # What design calls the roles of each resource, written down a second time on purpose.
@@ -43,6 +47,7 @@ ROLES = {
     "POST /v1/checks/{check:str}/sent": {Role.SENDER},
     "POST /v1/checks/{check:str}/not-sent": {Role.SENDER},
     "POST /v1/permits/verify": {Role.SENDER},
+    "POST /v1/links": {Role.SENDER},
     "PUT /v1/registries/{registry:str}/snapshots/{as_of:str}": {Role.LEGAL},
     "GET /v1/registries": {Role.LEGAL},
     "GET /v1/logs": {Role.AUDITOR},
@@ -79,6 +84,7 @@ def address_of(path: str) -> str:
         .replace("{log:str}", "consent")
         .replace("{level:str}", "0")
         .replace("{tile:path}", "000")
+        .replace("{token:str}", "A" * 100)
     )
 
 

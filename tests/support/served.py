@@ -24,8 +24,11 @@ from api.settings import Settings
 def tell(components, address):
     print("listening", address, flush=True)
 
-url = sys.argv[2] if len(sys.argv) > 2 and sys.argv[2] else None
-serve(Settings(data=Path(sys.argv[1]), database_url=url, port=0), on_start=tell)
+url, base = (*sys.argv[2:], "", "")[:2]
+settings = Settings(
+    data=Path(sys.argv[1]), database_url=url or None, public_base_url=base or None, port=0
+)
+serve(settings, on_start=tell)
 """
 
 
@@ -63,11 +66,14 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Served]:
-    """Make keys in ``folder`` and serve; whatever happens, nothing is left running."""
+def served(folder: Path, *, base_url: str = "") -> Iterator[Served]:
+    """Make keys in ``folder`` and serve; whatever happens, nothing is left running.
+
+    ``base_url``: how recipients are told to reach it.
+    """
     KeyRing.create(folder, at=datetime(2026, 1, 1, tzinfo=UTC))
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(folder)],
+        [sys.executable, "-c", SERVE, str(folder), "", base_url],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
