@@ -110,7 +110,7 @@ def _event_of(
             **shared,
         )
     if reading is Reading.UNCERTAIN:
-        return ConsentEvent(event=RecordedKind.HOLD, why=WHY_HELD, **shared)
+        return ConsentEvent(event=RecordedKind.HOLD, via=Via.KEYWORD, why=WHY_HELD, **shared)
     # Without an id a START cannot be told from an older one that comes again.
     if reading is Reading.START and endpoint.start is not None and message.id is not None:
         shown = endpoint.start.disclosure

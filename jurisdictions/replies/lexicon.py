@@ -44,6 +44,7 @@ class Lexicon:
     doubt: Phrases
     not_stop: Phrases
     not_stop_first: Phrases
+    until: Phrases
     uncertain: Phrases
     fillers: Phrases
     start: Phrases

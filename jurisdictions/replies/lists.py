@@ -51,7 +51,8 @@ class WordList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ``stop_opening`` decides alone in a message, and is a doubt at its head; ``stop_whole``
     decides alone in a message. ``phrases`` decide anywhere. ``after`` follow a stop word that
     stays one, ``doubt`` follow one that may be something else. ``not_stop`` anywhere and
-    ``not_stop_first`` at the head of a sentence hold a word that is no stop. ``fillers`` may
+    ``not_stop_first`` at the head of a sentence hold a word that is no stop. ``until`` behind a
+    phrase asks for a pause and no end (``do not call before nine``). ``fillers`` may
     stand around words without changing them. ``start`` and ``help`` decide alone in a message.
     """
 
@@ -68,6 +69,7 @@ class WordList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     doubt: tuple[_Word, ...] = ()
     not_stop: tuple[_Word, ...] = ()
     not_stop_first: tuple[_Word, ...] = ()
+    until: tuple[_Word, ...] = ()
     uncertain: tuple[_Word, ...] = ()
     fillers: tuple[_Word, ...] = ()
     start: tuple[Group, ...] = ()
@@ -75,7 +77,16 @@ class WordList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 GROUPED: Final = ("stop", "stop_opening", "stop_whole", "start", "help")
-PLAIN: Final = ("phrases", "after", "doubt", "not_stop", "not_stop_first", "uncertain", "fillers")
+PLAIN: Final = (
+    "phrases",
+    "after",
+    "doubt",
+    "not_stop",
+    "not_stop_first",
+    "until",
+    "uncertain",
+    "fillers",
+)
 
 
 def load_word_lists(folder: Path = DATA / WORDS) -> tuple[tuple[StrictDocument, WordList], ...]:

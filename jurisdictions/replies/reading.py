@@ -160,13 +160,11 @@ class _Reader:
         word = self._made_of(words, (lexicon.stop, lexicon.scopes), needed=1)
         if word is None or not self._is_meant(word):
             return None
-        scopes = {
-            lexicon.narrowing[found.phrase]
-            for _, found in lexicon.scopes.anywhere(words)
-            if found.phrase in lexicon.narrowing
-        }
-        scope = Scope(*scopes.pop()) if len(scopes) == 1 else NO_SCOPE
-        return Reply(Reading.STOP, word, scope)
+        named = [found.phrase for _, found in lexicon.scopes.anywhere(words)]
+        stops = sum(1 for _ in lexicon.stop.anywhere(words))
+        scopes = {lexicon.narrowing[phrase] for phrase in named}
+        is_one = len(scopes) == 1 and stops <= len(named)
+        return Reply(Reading.STOP, word, Scope(*scopes.pop()) if is_one else NO_SCOPE)
 
     def _sentence(self, message: _Message) -> Reply | None:
         """A sentence that means stop, or a stop word that is a sentence of its own."""
@@ -224,7 +222,9 @@ class _Reader:
                         return
 
     def _is_doubted(self, words: Sequence[str], start: int, found: Found) -> bool:
-        """Tell whether a phrase ends in a stop word that goes on as something else."""
+        """Tell whether a phrase goes on as something else, or asks for a pause alone."""
+        if self._lexicon.until.at(words, found.end) is not None:
+            return True
         return self._lexicon.doubt.at(words, found.end) is not None and any(
             self._lexicon.stop.at(words[: found.end], place) is not None
             for place in range(start, found.end)

@@ -158,6 +158,30 @@ def test_a_start_after_a_stop_counts_once_and_an_old_one_never(tmp_path: Path) -
     asyncio.run(scenario())
 
 
+def test_a_doubt_stops_marketing_until_somebody_has_decided(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path, public_base_url=BASE_URL) as service:
+            line = await a_line(service)
+            await line.grant()
+            first = line.signed("stop by tomorrow?")
+            for _ in range(2):
+                assert (await line.call(first)).status_code == 200
+            denied = await line.check()
+            assert [reason["code"] for reason in denied["reasons"]] == ["under_review"]
+            listed = await service.client.get("/v1/reviews", headers=dict(line.headers))
+            (review,) = listed.json()["items"]
+            assert review["text"] == "stop by tomorrow?"
+            decided = await service.client.post(
+                f"/v1/reviews/{review['id']}",
+                json={"decision": "release", "why": "asks for a visit"},
+                headers=dict(line.headers),
+            )
+            assert decided.status_code == 201, decided.text
+            assert (await line.check())["verdict"] == "allow"
+
+    asyncio.run(scenario())
+
+
 def test_a_stop_without_an_id_is_recorded_each_time(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running_service(tmp_path, public_base_url=BASE_URL) as service:

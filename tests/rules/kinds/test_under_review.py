@@ -1,5 +1,7 @@
 """A reply that may have meant stop keeps messages back until somebody has decided on it."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from rules.history import Event
@@ -11,8 +13,8 @@ HELD = "2026-02-01T12:00:00-05:00"
 LATER = "2026-02-02T12:00:00-05:00"
 
 
-def a_hold(day: str = HELD, **particulars: object) -> Event:
-    return an_event(EventKind.HOLD, day, index=7, **particulars)
+def a_hold(day: str = HELD, scope: Mapping[str, object] | None = None) -> Event:
+    return an_event(EventKind.HOLD, day, index=7, **(scope or {}))
 
 
 def codes(*history: Event, **message: object) -> list[ReasonCode]:
@@ -76,7 +78,7 @@ def test_an_opt_out_before_it_settles_nothing() -> None:
 def test_a_hold_reaches_as_far_as_the_opt_out_that_it_may_be(
     scope: dict[str, object], kept_back: bool
 ) -> None:
-    assert bool(codes(a_hold(**scope))) is kept_back
+    assert bool(codes(a_hold(scope=scope))) is kept_back
 
 
 def test_a_grant_does_not_answer_a_reply() -> None:
