@@ -33,9 +33,14 @@ from api.errors import SettingsError
 from api.exchange import Service
 from api.front import Front
 from api.idempotency import KeptAnswers
+from api.inbound import receiving
+from api.inbound.aws_sns import Fetch, fetch_https
+from api.inbound.providers import all_providers
+from api.inbound.receiving import Inbound
 from api.openapi import SchemaDocument, openapi_config
 from api.operations.adopt_release import AdoptRelease
 from api.operations.check_messages import CheckMessages, Gate
+from api.operations.decide_reviews import DecideReviews
 from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
@@ -44,6 +49,7 @@ from api.operations.make_links import MakeLinks
 from api.operations.propagation.follow_deliveries import ReportApplied, RetryDeliveries
 from api.operations.propagation.keep_webhooks import ChangeWebhooks, MakeWebhooks
 from api.operations.put_sender import PutSenders
+from api.operations.receive_reply import ReceiveReplies
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
 from api.operations.replay_erasures import replay_erasures
@@ -64,6 +70,7 @@ from api.v1 import (
     consent_events,
     deliveries,
     health,
+    inbound_endpoints,
     keys,
     links,
     logs,
@@ -71,6 +78,7 @@ from api.v1 import (
     organisations,
     permits,
     registries,
+    reviews,
     rotation,
     senders,
     subjects,
@@ -78,6 +86,7 @@ from api.v1 import (
 )
 from api.v1.consent_events import EventWorks
 from api.v1.health import Readiness
+from api.v1.inbound_endpoints import InboundWorks
 from api.writer import Writer
 from audit.permits import PermitSigner
 from consent.erasure_journal import ErasureJournal
@@ -108,6 +117,14 @@ ROUTES: tuple[Any, ...] = (
     senders.get_sender,
     consent_events.post_consent_events,
     opt_outs.post_opt_out,
+    inbound_endpoints.post_inbound_endpoint,
+    inbound_endpoints.get_inbound_endpoints,
+    inbound_endpoints.put_credentials,
+    inbound_endpoints.post_disabled,
+    receiving.post_inbound,
+    receiving.get_inbound,
+    reviews.get_reviews,
+    reviews.post_review,
     subjects.post_lookup,
     rotation.post_renewal,
     subjects.post_erasure,
@@ -261,8 +278,13 @@ def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
         log.lock_heads(connection, organisations, LOCKED_LOGS)
 
 
-def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doors:
-    """Put the application together. ``routes`` are all of ours; a test may add one."""
+def create_app(
+    components: Components, *, routes: Sequence[Any] = ROUTES, fetch: Fetch = fetch_https
+) -> Doors:
+    """Put the application together. ``routes`` are all of ours; a test may add one.
+
+    ``fetch`` gets what providers publish, such as their certificates.
+    """
     service = components.service
     document = SchemaDocument(lambda: _litestar(routes, made))
     key_ring, release = components.keys, components.release
@@ -282,10 +304,18 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
         "change_webhooks": ChangeWebhooks(key_ring),
         "check_messages": CheckMessages(gate),
         "dispatcher": dispatcher,
+        "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
         "event_works": EventWorks(recording),
         "found_organisation": FoundOrganisation(key_ring, release=release),
+        "inbound": Inbound(
+            base_url=components.settings.base_url,
+            keys=key_ring,
+            providers=all_providers(fetch),
+            replies=ReceiveReplies(recording),
+        ),
+        "inbound_works": InboundWorks(key_ring),
         "issue_keys": IssueKeys(),
         "key_keeper": keeper,
         "key_ring": key_ring,

@@ -126,13 +126,12 @@ class Telemetry:
             "Requests that wait for a turn of the writer.",
             registry=self.registry,
         )
-        self._failures = Counter(
-            "cleartosend_failures",
-            "Errors that nobody foresaw, by the work that they broke.",
-            ["work"],
-            registry=self.registry,
-        )
-        self._attempts = _attempts_in(self.registry)
+        failures = "Errors that nobody foresaw, by the work that they broke."
+        self._failures = self._counter("cleartosend_failures", failures, "work")
+        replies = "Replies that providers passed on, by what they were read as."
+        self._replies = self._counter("cleartosend_replies", replies, "provider", "reading")
+        attempts = "Attempts to deliver an event to a webhook, by what came of them."
+        self._attempts = self._counter("cleartosend_delivery_attempts", attempts, "outcome")
         self._measures: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def started(self, **fields: Any) -> None:
@@ -172,6 +171,10 @@ class Telemetry:
         self._turn_seconds.observe(seconds)
         self._waiting.set(waiting)
 
+    def reply_received(self, provider: str, reading: str) -> None:
+        """Count one reply that its provider signed."""
+        self._replies.labels(provider, reading).inc()
+
     def delivery_attempted(self, outcome: str) -> None:
         """Count one attempt at a webhook; ``outcome`` is a word of ours."""
         self._attempts.labels(outcome).inc()
@@ -190,20 +193,14 @@ class Telemetry:
         """Everything counted, as Prometheus reads it."""
         return generate_latest(self.registry)
 
+    def _counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(name, what, labels, registry=self.registry)
+
     def _add_time(
         self, _logger: Any, _method: str, line: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
         line["at"] = _rfc3339(self._clock.now())
         return line
-
-
-def _attempts_in(registry: CollectorRegistry) -> Counter:
-    return Counter(
-        "cleartosend_delivery_attempts",
-        "Attempts to deliver an event to a webhook, by what came of them.",
-        ["outcome"],
-        registry=registry,
-    )
 
 
 def where_of(error: BaseException) -> list[str]:

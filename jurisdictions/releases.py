@@ -11,12 +11,16 @@ from jurisdictions.binding import countries_of
 from jurisdictions.loader import DATA, Regulation, load_regulations
 from rules.decision import Decision, Provision
 from rules.facts import Facts
-from rules.kinds.preconditions import KnownJurisdiction, OptOutsArrived, ValidAddress
+from rules.history import STOPPED_BY_ANY_OPT_OUT
+from rules.kinds.preconditions import (
+    KnownJurisdiction,
+    NotUnderReview,
+    OptOutsArrived,
+    ValidAddress,
+)
 from rules.plan import Plan, compile_plan
 from rules.rule import ANYWHERE, SINCE_EVER, Binds, Rule, Terms, Value
 from rules.vocabulary import Certainty, Channel, Force, Purpose
-
-BINDS_ALL = Binds()
 
 
 @dataclass(frozen=True)
@@ -150,12 +154,18 @@ def preconditions(researched: Iterable[str]) -> tuple[Rule, ...]:
             "opt-outs-arrived",
             "Opt-outs have reached what sends the message.",
             OptOutsArrived(),
-            binds=others,
+            others,
+        ),
+        _precondition(
+            "not-under-review",
+            "No reply that may have meant stop waits for a decision.",
+            NotUnderReview(),
+            Binds(purposes=STOPPED_BY_ANY_OPT_OUT),
         ),
     )
 
 
-def _precondition(name: str, summary: str, terms: Terms, *, binds: Binds = BINDS_ALL) -> Rule:
+def _precondition(name: str, summary: str, terms: Terms, binds: Binds | None = None) -> Rule:
     provision = Provision(
         jurisdiction=ANYWHERE,
         regulation="preconditions",
@@ -166,7 +176,7 @@ def _precondition(name: str, summary: str, terms: Terms, *, binds: Binds = BINDS
         certainty=Certainty.VERIFIED,
         in_force_from=SINCE_EVER,
     )
-    return Rule(name, "precondition", summary, binds, (Value(terms, provision),))
+    return Rule(name, "precondition", summary, binds or Binds(), (Value(terms, provision),))
 
 
 def _files(root: Path) -> list[Path]:
