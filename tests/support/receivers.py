@@ -48,6 +48,12 @@ class Receiver:
     answer: bytes | None = OK
     answers: list[bytes | None] = field(default_factory=list)
     hold: asyncio.Event | None = None
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def more(self) -> None:
+        """Wait until something else comes."""
+        self.came.clear()
+        await self.came.wait()
 
     def then(self, *answers: bytes | None) -> None:
         """Answer so the next times, one after the other; then as before."""
@@ -61,6 +67,7 @@ class Receiver:
     async def take(self, received: Received) -> bytes | None:
         """Keep it, and say how to answer."""
         self.got.append(received)
+        self.came.set()
         answer = self.answers.pop(0) if self.answers else self.answer
         if self.hold is not None:
             await self.hold.wait()
