@@ -48,6 +48,7 @@ from api.operations.load_registry import LoadRegistry
 from api.operations.make_links import MakeLinks
 from api.operations.propagation.follow_deliveries import ReportApplied, RetryDeliveries
 from api.operations.propagation.keep_webhooks import ChangeWebhooks, MakeWebhooks
+from api.operations.propagation.reconcile import TellAgain
 from api.operations.put_sender import PutSenders
 from api.operations.receive_reply import ReceiveReplies
 from api.operations.record_access import RecordAccess
@@ -77,6 +78,7 @@ from api.v1 import (
     opt_outs,
     organisations,
     permits,
+    reconciliation,
     registries,
     reviews,
     rotation,
@@ -144,6 +146,8 @@ ROUTES: tuple[Any, ...] = (
     webhooks.post_disabled_webhook,
     webhooks.post_enabled_webhook,
     webhooks.delete_webhook,
+    reconciliation.post_reconciliation,
+    reconciliation.post_missing,
     deliveries.get_deliveries,
     deliveries.post_retry,
     deliveries.post_applied,
@@ -331,6 +335,7 @@ def create_app(
         "report_sending": ReportSending(key_ring, release=release.digest),
         "retry_deliveries": RetryDeliveries(),
         "revoke_keys": RevokeKeys(),
+        "tell_again": TellAgain(key_ring),
         "stopping": Stopping(EventWorks(recording), key_ring),
     }
     signer = CheckpointSigner(service, key_ring, components.vault)

@@ -5,7 +5,7 @@ import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import httpx
@@ -16,10 +16,11 @@ from api.dispatch.works import LetGo, WatchDeadlines
 from api.errors import RetryLaterError
 from api.exchange import Service
 from api.operations.adopt_release import all_organisations
+from api.operations.propagation.reconcile import TellSummaries
 from api.roles import NO_ORGANISATION
 from consent.keys.key_ring import KeyRing
 from consent.ledger.errors import ReadOnlyError
-from consent.propagation import attempts, deadlines
+from consent.propagation import attempts, deadlines, reconciliation
 from consent.propagation.courier import ATTEMPT_SECONDS
 from consent.propagation.guard import GuardedBackend, Resolve, resolve
 from consent.propagation.laws import Deadlines
@@ -34,6 +35,7 @@ BREATH_SECONDS: Final = 0.02
 
 WATCH_SECONDS: Final = 5.0
 STALE_SECONDS: Final = 3600.0
+SUMMARY_SECONDS: Final = 3600.0
 COUNTRIES_KEPT: Final = timedelta(minutes=1)
 
 
@@ -74,6 +76,7 @@ class Dispatcher:
             self._road.chance = chance
         self._watch = WatchDeadlines(keys, laws)
         self._tell_stale = TellStale(keys, release)
+        self._tell_summaries = TellSummaries(keys)
         self._lanes: dict[str, Lane] = {}
         self._running: dict[str, asyncio.Task[int]] = {}
         self._countries: dict[str, tuple[float, Mapping[str, str]]] = {}
@@ -121,12 +124,26 @@ class Dispatcher:
         ]
         return sum(counts)
 
+    async def sum_up(self) -> int:
+        """Tell each endpoint that asks for it what it should hold, once a day; give how many were
+        queued."""
+        now, reader = self._service.clock.now(), self._service.reader
+        count = 0
+        for one in await reader.run(lambda connection: reconciliation.wanting(connection, now=now)):
+            summary = await reader.run(partial(reconciliation.sum_up, one=one, now=now))
+            if summary is not None:
+                count += await self._service.writer.submit(
+                    self._tell_summaries, summary, organisation=one.organisation
+                )
+        return count
+
     async def run_forever(self) -> None:
         """Attempt what comes due, and watch deadlines, until cancelled."""
         self._service.writer.after_turns(self._woken.set)
         watching = [
             asyncio.create_task(self._do_forever(self.watch, WATCH_SECONDS)),
             asyncio.create_task(self._do_forever(self.look_for_stale, STALE_SECONDS)),
+            asyncio.create_task(self._do_forever(self.sum_up, SUMMARY_SECONDS)),
         ]
         try:
             while True:

@@ -94,15 +94,18 @@ def tell_recorded(
     *,
     keys: KeyRing,
     now: datetime,
+    listening: Sequence[Listening] | None = None,
 ) -> int:
     """Queue what endpoints want to know of events just recorded; give how many rows.
 
     The body of an opt-out names every address of the person: it holds for all of them.
+    ``listening``: only these, of what was recorded long ago and is told them again.
     """
     told = [one for one in happened if one.event.event in EVENT_OF_KIND]
     if not told:
         return 0
-    listening = endpoints.listening(connection, organisation)
+    if listening is None:
+        listening = endpoints.listening(connection, organisation)
     wanted = {event for event in EVENT_OF_KIND.values() if _wanted(listening, event)}
     told = [one for one in told if EVENT_OF_KIND[one.event.event] in wanted]
     if not told:
@@ -115,7 +118,7 @@ def tell_recorded(
             Told(
                 event=EVENT_OF_KIND[one.event.event],
                 event_id=one.receipt.event_id,
-                at=now,
+                at=one.receipt.recorded_at,
                 subject=one.subject,
                 log=Log.CONSENT.value,
                 index=one.receipt.index,

@@ -18,6 +18,7 @@ class WebhookEvent(StrEnum):
     RULES_SCHEDULED = "rules.scheduled"
     REGISTRY_STALE = "registry.stale"
     OVERDUE = "propagation.overdue"
+    SUMMARY = "propagation.summary"
 
 
 EVENT_OF_KIND: Final = {
@@ -79,6 +80,7 @@ class Problem(StrEnum):
     TLS_FAILED = "tls_failed"
     ANSWER_UNREADABLE = "answer_unreadable"
     BODY_UNREADABLE = "body_unreadable"
+    BROKER_REFUSED = "broker_refused"
 
 
 class DisabledWhy(StrEnum):

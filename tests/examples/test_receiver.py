@@ -1,36 +1,20 @@
 """The sample receiver does what the documentation asks of receivers."""
 
 import asyncio
-import importlib.util
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from queue import SimpleQueue
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from consent.propagation.signatures import Secret, Signer
-from tests.support.project import PROJECT
+from tests.support.sample_receiver import EXAMPLE
 from tests.support.webhooks import ANN, BOB, Outpost, an_outpost
 
-
-def the_example() -> ModuleType:
-    path = PROJECT / "examples/receiver/receiver.py"
-    spec = importlib.util.spec_from_file_location("sample_receiver", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["sample_receiver"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-EXAMPLE = the_example()
 Reports = SimpleQueue[tuple[str, bytes, dict[str, str]]]
 
 
@@ -112,7 +96,10 @@ def test_its_server_receives_and_refuses(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", ["webhook-id", "webhook-timestamp", "webhook-signature", "body"])
 def test_whatever_was_changed_is_refused(tmp_path: Path, field: str) -> None:
     secret, now = Secret.new(), _now()
-    body = b'{"type": "consent.revoked", "data": {"addresses": ["+12125550123"]}}'
+    body = (
+        b'{"id": "evt_1", "type": "consent.revoked", "sequence": "7",'
+        b' "data": {"addresses": ["+12125550123"]}}'
+    )
     headers = Signer([secret]).headers("dlv_1", body, now=now)
     stops = EXAMPLE.Stops(str(tmp_path / "stops.sqlite"))
     receiver = EXAMPLE.Receiver(secret.shown, stops, lambda *_: None)
@@ -127,10 +114,11 @@ def test_whatever_was_changed_is_refused(tmp_path: Path, field: str) -> None:
 
 def test_what_cannot_be_applied_is_not_taken_for_seen(tmp_path: Path) -> None:
     stops = EXAMPLE.Stops(str(tmp_path / "stops.sqlite"))
-    broken = {"type": "consent.revoked", "data": {}}
+    broken = {"id": "evt_1", "type": "consent.revoked", "sequence": "0", "data": {}}
     with pytest.raises(KeyError):
         stops.apply("dlv_1", broken)
-    assert stops.apply("dlv_1", {"type": "consent.revoked", "data": {"addresses": [ANN]}})
+    whole = {"id": "evt_1", "sequence": "0", "data": {"addresses": [ANN]}}
+    assert stops.apply("dlv_1", {"type": "consent.revoked", **whole})
     assert stops.stops(ANN, "acme", "sms", "marketing")
     stops.close()
 

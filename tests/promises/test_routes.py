@@ -20,6 +20,8 @@ PUBLIC = {
     "GET /.well-known/jwks.json",
     # Signed by the receiver of the delivery.
     "POST /v1/deliveries/{delivery:str}/applied",
+    "POST /v1/webhooks/{webhook:str}/missing",
+    "POST /v1/webhooks/{webhook:str}/reconciliation",
     "POST /v1/inbound/{provider:str}/{endpoint:str}",
     "GET /v1/inbound/{provider:str}/{endpoint:str}",
     "GET /u/{token:str}",
