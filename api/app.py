@@ -303,7 +303,8 @@ def create_app(
     )
     adopt, keeper = AdoptRelease(release, key_ring), KeyKeeper(key_ring)
     to_loopback = components.settings.webhooks_to_loopback
-    dispatcher = Dispatcher(service, key_ring, release, to_loopback=to_loopback)
+    brokers = components.settings.listed_brokers
+    dispatcher = Dispatcher(service, key_ring, release, to_loopback=to_loopback, brokers=brokers)
     made = {
         "change_webhooks": ChangeWebhooks(key_ring),
         "check_messages": CheckMessages(gate),
@@ -324,7 +325,7 @@ def create_app(
         "key_keeper": keeper,
         "key_ring": key_ring,
         "load_registry": LoadRegistry(components.registries),
-        "make_webhooks": MakeWebhooks(key_ring, to_loopback=to_loopback),
+        "make_webhooks": MakeWebhooks(key_ring, to_loopback=to_loopback, brokers=brokers),
         "make_links": make_links,
         "put_senders": PutSenders(),
         "readiness": Readiness(release=release.id),

@@ -9,6 +9,7 @@ import msgspec
 
 from api.errors import SettingsError
 from consent.keys.providers import RootKeyPlace
+from consent.propagation.brokers import Brokers
 
 PREFIX = "CLEARTOSEND_"
 LOG_REQUESTS = ("all", "errors", "none")
@@ -29,7 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``root_key`` says where the root key is kept: ``file:`` (in the data folder), ``file:<path>``,
     ``env:<VARIABLE>``, ``aws-kms:<key id>`` or ``vault:<url>/<name>``.
     ``dispatch`` says whether this process carries events to webhooks. ``webhooks_to_loopback`` lets
-    them go to this machine, and there without TLS: for development only.
+    them go to this machine, and there without TLS: for development only. ``brokers`` are the NATS
+    and Kafka brokers that webhooks may name, a comma between them.
     ``queue_limit`` is how many requests may wait for the writer before checks get a 503.
     """
 
@@ -46,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     root_key: str = "file:"
     dispatch: bool = True
     webhooks_to_loopback: bool = False
+    brokers: str = ""
     queue_limit: int = 8192
     reader_threads: int = 4
 
@@ -90,6 +93,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """How recipients and providers reach the service, without a slash at its end."""
         return (self.public_base_url or f"http://{self.host}:{self.port}").rstrip("/")
 
+    @property
+    def listed_brokers(self) -> Brokers:
+        """The brokers that may be published to."""
+        try:
+            return Brokers([url.strip() for url in self.brokers.split(",") if url.strip()])
+        except ValueError as error:
+            raise SettingsError(f"brokers: {error}") from None
+
     def root_key_place(
         self, environ: Mapping[str, str] = os.environ, *, is_next: bool = False
     ) -> RootKeyPlace:
@@ -102,6 +113,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError(f"log_requests is one of {', '.join(LOG_REQUESTS)}")
         if self.workers > 1 and self.database_url is None:
             raise SettingsError("SQLite takes one process; for several workers set database_url")
+        _ = self.listed_brokers
         if self.fsck_tail < 0:
             raise SettingsError("fsck_tail is a number of entries; 0 looks at none")
         if self.workers < 1 or self.reader_threads < 1 or self.queue_limit < 1:

@@ -21,6 +21,7 @@ from api.roles import NO_ORGANISATION
 from consent.keys.key_ring import KeyRing
 from consent.ledger.errors import ReadOnlyError
 from consent.propagation import attempts, deadlines, reconciliation
+from consent.propagation.brokers import Brokers
 from consent.propagation.courier import ATTEMPT_SECONDS
 from consent.propagation.guard import GuardedBackend, Resolve, resolve
 from consent.propagation.laws import Deadlines
@@ -56,6 +57,7 @@ class Dispatcher:
         release: Release,
         *,
         to_loopback: bool = False,
+        brokers: Brokers | None = None,
         tls: ssl.SSLContext | None = None,
         resolver: Resolve = resolve,
         attempt_seconds: float = ATTEMPT_SECONDS,
@@ -69,6 +71,7 @@ class Dispatcher:
             laws=laws,
             countries=self._countries_of,
             backend=GuardedBackend(to_loopback=to_loopback, resolver=resolver),
+            brokers=brokers or Brokers(),
             tls=_public_authorities if tls is None else lambda: tls,
             attempt_seconds=attempt_seconds,
         )

@@ -25,8 +25,15 @@ from consent.ledger.errors import ReadOnlyError
 from consent.ledger.identifiers import label_of
 from consent.propagation import outbox
 from consent.propagation.attempts import Attempt, Claimed
+from consent.propagation.brokers import Brokers, is_broker
 from consent.propagation.cloud_events import data_in
-from consent.propagation.courier import ATTEMPT_SECONDS, CONNECTIONS_MAX, Courier, Outcome
+from consent.propagation.courier import (
+    ATTEMPT_SECONDS,
+    CONNECTIONS_MAX,
+    Carrier,
+    Courier,
+    Outcome,
+)
 from consent.propagation.deadlines import deadline_in
 from consent.propagation.deliveries import ID_PREFIX
 from consent.propagation.endpoints import Endpoint
@@ -56,6 +63,7 @@ class Road:
     laws: Deadlines
     countries: Countries
     backend: GuardedBackend
+    brokers: Brokers
     tls: Callable[[], ssl.SSLContext]
     attempt_seconds: float = ATTEMPT_SECONDS
     chance: Callable[[], float] = random.random
@@ -66,6 +74,13 @@ class Road:
         self.claim = ClaimDeliveries(self.keys)
         self.conclude = ConcludeAttempts(self.keys)
         self.release = ReleaseClaims()
+
+    def carrier_to(self, endpoint: Endpoint) -> Carrier:
+        """What carries there: to a broker, or to a receiver."""
+        seconds = self.attempt_seconds
+        if is_broker(endpoint.url):
+            return self.brokers.courier(endpoint, self.tls, attempt_seconds=seconds)
+        return Courier(endpoint, backend=self.backend, tls=self.tls(), attempt_seconds=seconds)
 
     async def deadline_of(self, claimed: Claimed, body: bytes) -> Deadline | None:
         """When an opt-out or erasure must have arrived; the same event is reckoned once."""
@@ -93,8 +108,8 @@ class Lane:
         self.rest_until: datetime | None = None
         self._road = road
         self._failures_in_row = 0
-        self._courier: Courier | None = None
-        self._retired: list[Courier] = []
+        self._courier: Carrier | None = None
+        self._retired: list[Carrier] = []
         self._waiting: deque[Claimed] = deque()
         self._claiming = asyncio.Lock()
         self._dry = False
@@ -188,12 +203,7 @@ class Lane:
             return
         if self._courier is not None:
             self._retired.append(self._courier)
-        self._courier = Courier(
-            endpoint,
-            backend=self._road.backend,
-            tls=self._road.tls(),
-            attempt_seconds=self._road.attempt_seconds,
-        )
+        self._courier = self._road.carrier_to(endpoint)
 
     async def _attempt(self, claimed: Claimed) -> None:
         road, courier = self._road, self._courier

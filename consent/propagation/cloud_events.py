@@ -79,5 +79,18 @@ def data_in(body: bytes) -> dict[str, Any]:
     return found
 
 
+class Heading(msgspec.Struct, frozen=True):
+    """What of a body others sort it by."""
+
+    id: str
+    source: str
+    subject: str | None = None
+
+
+def heading_of(body: bytes) -> Heading:
+    """Read the heading of a body that we wrote."""
+    return msgspec.json.decode(body, type=Heading)
+
+
 class _Read(msgspec.Struct, frozen=True):
     data: dict[str, Any]

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncIterable
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, Protocol
 
 import httpcore
 import msgspec
@@ -35,6 +35,18 @@ class Outcome(msgspec.Struct, frozen=True):
     status: int | None
     problem: Problem | None
     retry_after: timedelta | None = None
+
+
+class Carrier(Protocol):
+    """Whatever carries messages to one endpoint."""
+
+    endpoint: Endpoint
+
+    async def carry(self, id_: str, body: bytes, *, now: datetime) -> Outcome:
+        """Make one attempt."""
+
+    async def close(self) -> None:
+        """Close all connections."""
 
 
 class Courier:

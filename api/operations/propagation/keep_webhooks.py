@@ -13,6 +13,7 @@ from consent import senders
 from consent.errors import UnknownSenderError
 from consent.keys.key_ring import KeyRing
 from consent.propagation import deliveries, endpoints, guard
+from consent.propagation.brokers import Brokers
 from consent.propagation.endpoints import Endpoint, Gate
 from consent.propagation.words import DisabledWhy, Proof, WebhookEvent
 from rules.errors import ComplianceError
@@ -52,14 +53,16 @@ class WebhookChange:
 
 
 class MakeWebhooks:
-    """The work that makes webhooks. ``to_loopback`` is the setting for development."""
+    """The work that makes webhooks. ``to_loopback`` is the setting for development, ``brokers``
+    what the operator lists."""
 
     name = "make_webhook"
     priority = Priority.OTHER
 
-    def __init__(self, keys: KeyRing, *, to_loopback: bool) -> None:
+    def __init__(self, keys: KeyRing, *, to_loopback: bool, brokers: Brokers) -> None:
         self._keys = keys
         self._to_loopback = to_loopback
+        self._brokers = brokers
 
     def run_many(
         self, connection: Connection, requests: Sequence[NewWebhook], *, now: datetime
@@ -71,7 +74,8 @@ class MakeWebhooks:
         self, connection: Connection, wanted: NewWebhook, now: datetime
     ) -> Endpoint | ComplianceError:
         try:
-            guard.check_url(wanted.url, to_loopback=self._to_loopback)
+            if not self._brokers.names(wanted.url):
+                guard.check_url(wanted.url, to_loopback=self._to_loopback)
         except ComplianceError as error:
             return error
         named = {gate.sender for gate in wanted.gates}
