@@ -5,14 +5,15 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from audit.decisions import RecordedDecision
-from consent.events import STOPS, RecordedKind
+from consent.events import STOPS, UNREFUSED, RecordedKind
 from consent.keys.key_ring import KeyRing
 from consent.ledger.entries import read_subject
 from consent.ledger.leaf import Log, decode_leaf
 from consent.standing import KeptEvent
 from consent.subjects import find_by_index
 
-_ENDS = frozenset(STOPS | {RecordedKind.ERASE})
+_STOPPED = STOPS | {RecordedKind.ERASE}
+_ENDS = UNREFUSED | _STOPPED
 
 
 def is_stopped_since(events: Iterable[KeptEvent], consent_size: int) -> bool:
@@ -20,7 +21,12 @@ def is_stopped_since(events: Iterable[KeptEvent], consent_size: int) -> bool:
 
     Whatever its scope: how far it reaches is law, and asking again takes a moment.
     """
-    return any(event.index >= consent_size and event.event in _ENDS for event in events)
+    return any(event.index >= consent_size and event.event in _STOPPED for event in events)
+
+
+def is_held_since(events: Iterable[KeptEvent], consent_size: int) -> bool:
+    """Tell whether a reply that may be an opt-out was recorded since, decided on or not."""
+    return any(e.index >= consent_size and e.event is RecordedKind.HOLD for e in events)
 
 
 def is_overtaken(
