@@ -137,7 +137,13 @@ class ErasureJournal:
                 read.at.to_bytes(8, "big"),
             )
             inside = msgspec.msgpack.decode(opened, type=_Sealed)
-        except (msgspec.MsgspecError, BrokenSealError, UnknownKeyError, OverflowError):
+        except (
+            msgspec.MsgspecError,
+            UnicodeDecodeError,
+            BrokenSealError,
+            UnknownKeyError,
+            OverflowError,
+        ):
             raise ErasureJournalError(f"{self.path}:{number} does not open") from None
         past = PastErasure(
             event_id=read.event_id,
@@ -180,7 +186,7 @@ class ErasureJournal:
     def _check_header(self, content: bytes) -> None:
         try:
             header = msgspec.json.decode(content.partition(b"\n")[0], type=_Header)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise ErasureJournalError(f"{self.path} is no erasure journal, or is damaged") from None
         if header.v != FORMAT_VERSION:
             raise ErasureJournalError(

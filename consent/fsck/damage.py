@@ -28,7 +28,11 @@ class Kind(StrEnum):
     PAYLOAD = "payload"
     STANDING = "standing"
     SUPPRESSION = "suppression"
+    ALIAS = "alias"
+    KEY = "key"
     VAULT = "vault"
+    DATABASE = "database"
+    GUARD = "guard"
 
 
 class Damage(msgspec.Struct, frozen=True):

@@ -9,6 +9,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--faults", type=int, default=2, help="at how many calls of a run a disk fault is tried"
     )
     parser.addoption(
+        "--flips", type=int, default=400, help="in how many places of a database a bit is flipped"
+    )
+    parser.addoption(
+        "--every-byte", action="store_true", help="flip a bit of every byte of SQLite's file: hours"
+    )
+    parser.addoption(
         "--trial-seconds", type=int, default=75, help="after so long a trial stops adding faults"
     )
 
