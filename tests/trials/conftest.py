@@ -15,6 +15,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--every-byte", action="store_true", help="flip a bit of every byte of SQLite's file: hours"
     )
     parser.addoption(
+        "--lives", type=int, default=12, help="how many lives of a service Hypothesis makes up"
+    )
+    parser.addoption(
+        "--shrink", action="store_true", help="look for the shortest life that fails: minutes"
+    )
+    parser.addoption(
         "--trial-seconds", type=int, default=75, help="after so long a trial stops adding faults"
     )
 

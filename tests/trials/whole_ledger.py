@@ -66,19 +66,31 @@ class Sites:
 
     def make(self) -> WholeLedger:
         """A new one, through the service."""
-        ledger = WholeLedger(self._folder(), self._database("template0"))
-        ledger.folder.mkdir(mode=0o700)
+        ledger = self.empty()
         asyncio.run(_fill(ledger))
+        return ledger
+
+    def empty(self) -> WholeLedger:
+        """One in which nothing has happened yet."""
+        ledger = WholeLedger(self.folder(), self._database("template0"))
+        ledger.folder.mkdir(mode=0o700)
         return ledger
 
     def copy(self, ledger: WholeLedger) -> WholeLedger:
         """One like it, to be broken: folder, vault and database."""
-        folder = self._folder()
+        folder = self.folder()
         shutil.copytree(ledger.folder, folder, ignore=shutil.ignore_patterns("*.sock", "lock"))
-        template = None if ledger.url is None else sa.make_url(ledger.url).database
-        return WholeLedger(folder, self._database(template or ""), ledger.organisations)
+        url = None if ledger.url is None else self.copy_database(ledger.url)
+        return WholeLedger(folder, url, ledger.organisations)
 
-    def _folder(self) -> Path:
+    def copy_database(self, url: str) -> str:
+        """A copy of a database of PostgreSQL that nobody has open; give its URL."""
+        copied = self._database(sa.make_url(url).database or "")
+        assert copied is not None, "SQLite's is a file"
+        return copied
+
+    def folder(self) -> Path:
+        """A path that nothing lies at yet."""
         self._count += 1
         return self._home / f"ledger-{self._count}"
 
@@ -95,7 +107,7 @@ async def _fill(ledger: WholeLedger) -> None:
         ledger.organisations += [first, second]
         for organisation in ledger.organisations:
             await service.put_sender(organisation)
-            await _load_register(service, organisation)
+            await load_register(service, organisation)
         await service.as_(first, Role.AUDITOR)
         asked = Caller(service, first)
         for address in (ANN, BOB, EVE, ERASED):
@@ -118,7 +130,8 @@ async def _fill(ledger: WholeLedger) -> None:
         await service.signer.sign_grown()
 
 
-async def _load_register(service: TestService, organisation: str) -> None:
+async def load_register(service: TestService, organisation: str) -> None:
+    """Load the national register, without which no text message may go."""
     loaded = await service.operator.put(
         "/v1/registries/us-national-dnc/snapshots/2026-11-01",
         content=b"address\n+12125550199\n",
