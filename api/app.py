@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -43,7 +44,7 @@ from api.operations.make_links import MakeLinks
 from api.operations.put_sender import PutSenders
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
-from api.operations.replay_erasures import replay_erasures
+from api.operations.replay_erasures import replay_erasures, withheld
 from api.operations.report_sending import ReportSending
 from api.operations.rotate_keys import KeyKeeper
 from api.operations.upkeep.open_ledger import open_ledger
@@ -192,11 +193,15 @@ def open_components(
         )
         stack.callback(reader.close)
         erasures = ErasureJournal.of(settings.vault or folder.vault, key_ring)
+        why_withheld = None
         if why_not is None:
             replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
+        else:
+            why_withheld = reader.run_here(lambda connection: withheld(connection, erasures))
         service = _service_of(
             settings, engine, reader, keys=key_ring, clock=clock, telemetry=telemetry
         )
+        service = dataclasses.replace(service, withheld=why_withheld)
         if why_not is not None:
             service.writer.refuse(why_not)
         copies = Registries(folder.registries, key_ring)

@@ -125,6 +125,11 @@ class KeyRing:
         return self._keys.ledger_id
 
     @property
+    def folder(self) -> Path:
+        """Where the keys lie: outside the database, and apart from the vault where that is."""
+        return self._keys.path.parent
+
+    @property
     def organisations(self) -> frozenset[str]:
         """Everybody who has keys here."""
         return frozenset(name.organisation for name in self._raw) - {_INSTALLATION}
