@@ -108,9 +108,7 @@ def _sign(folder: Path) -> None:
     with engine.begin() as connection:
         signed = []
         for head in checkpoints.read_heads(connection):
-            known = checkpoints.newest(
-                connection, head.organisation, head.log, size_max=head.size
-            )
+            known = checkpoints.newest(connection, head.organisation, head.log, size_max=head.size)
             if not head.size or (known is not None and known.size == head.size):
                 continue
             checkpoint = Rereader().advance(connection, head, signed=None)

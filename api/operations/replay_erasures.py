@@ -44,8 +44,8 @@ def replay_erasures(
 
     A journal that is not there yet is made, but where somebody was erased it is missing, and
     nothing may be served; nor where it does not know of an erasure that the database has: then it
-    was cut, or is an older copy. Nobody else may be writing to this database for another reason than
-    this one: several processes may start at once.
+    was cut, or is an older copy. Nobody else may be writing to this database for another reason
+    than this one: several processes may start at once.
     """
     if not journal.exists():
         _make(engine, journal)
@@ -110,9 +110,7 @@ def unknown_to(connection: Connection, told: Iterable[Told]) -> int:
     return sum(tuple(row) not in known for row in connection.execute(_ERASED))
 
 
-def _refuse_unknown(
-    connection: Connection, journal: ErasureJournal, told: Sequence[Told]
-) -> None:
+def _refuse_unknown(connection: Connection, journal: ErasureJournal, told: Sequence[Told]) -> None:
     unknown = unknown_to(connection, told)
     if not unknown:
         return

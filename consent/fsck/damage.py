@@ -31,6 +31,7 @@ class Kind(StrEnum):
     ALIAS = "alias"
     KEY = "key"
     VAULT = "vault"
+    JOURNAL = "journal"
     DATABASE = "database"
     GUARD = "guard"
 

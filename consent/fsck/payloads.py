@@ -66,7 +66,7 @@ class Payloads:
                 )
 
     def damaged_keys(self, subject: bytes) -> Sequence[str]:
-        """What is wrong with the keys of a person who was prepared, beside that they do not open."""
+        """What is wrong with the rows of the keys of a person who was prepared."""
         return self._damaged_keys.get(subject, ())
 
     def open(self, leaf: Leaf, event_id: bytes, subject: bytes | None, row: Any) -> bytes:

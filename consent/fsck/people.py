@@ -168,9 +168,7 @@ class _Walk:
             )
             person.damages.append(self._damage(trail.index, Kind.STANDING, detail))
 
-    def _compare_aliases(
-        self, person: Person, trail: _Trail, aliases: Collection[Alias]
-    ) -> None:
+    def _compare_aliases(self, person: Person, trail: _Trail, aliases: Collection[Alias]) -> None:
         """Hold what leads to the person against the addresses that their entries tell."""
         if not trail.readable or person.erased:
             return

@@ -194,7 +194,7 @@ def _stored(connection: Connection, wanted: dict[str, str], tile: Tile) -> bytes
     return found
 
 
-def _grown_log(row: sa.Row[Any]) -> GrownLog:
+def _grown_log(row: Any) -> GrownLog:
     try:
         log = Log(row.log)
     except ValueError:

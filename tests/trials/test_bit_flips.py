@@ -147,7 +147,10 @@ def content_of(file: Path) -> Content:
         for (raw,) in connection.execute(query).fetchall():
             name = raw.decode()
             columns = [row[1].decode() for row in connection.execute(f"PRAGMA table_info({name})")]
-            found[name] = columns, connection.execute(f"SELECT * FROM {name} NOT INDEXED").fetchall()
+            found[name] = (
+                columns,
+                connection.execute(f"SELECT * FROM {name} NOT INDEXED").fetchall(),
+            )
     return found
 
 

@@ -74,7 +74,7 @@ class Owner:
         """The last entry of that type of a person."""
         person = self.person(address)
         rows = self.rows(ENTRY, ENTRY.c.log == CONSENT, ENTRY.c.subject == person)
-        return max(row["idx"] for row in rows if decode_leaf(row["leaf"]).type == type_)
+        return max(int(row["idx"]) for row in rows if decode_leaf(row["leaf"]).type == type_)
 
     def person(self, address: str) -> bytes:
         keys = KeyRing.open(self.ledger.folder, root=self.ledger.settings.root_key_place())
@@ -85,7 +85,7 @@ class Owner:
 
     def erase_index(self) -> int:
         rows = self.rows(ENTRY, ENTRY.c.log == CONSENT)
-        return max(row["idx"] for row in rows if decode_leaf(row["leaf"]).type == "erase")
+        return max(int(row["idx"]) for row in rows if decode_leaf(row["leaf"]).type == "erase")
 
     def size(self) -> int:
         (head,) = self.rows(HEAD, HEAD.c.log == CONSENT)
@@ -185,9 +185,7 @@ def remove_a_payload(owner: Owner) -> Named:
 
 def swap_two_standings(owner: Owner) -> Named:
     one, other = owner.person(ANN), owner.person(BOB)
-    owner.swap(
-        STANDING, STANDING.c.subject == one, STANDING.c.subject == other, "sealed_history"
-    )
+    owner.swap(STANDING, STANDING.c.subject == one, STANDING.c.subject == other, "sealed_history")
     return {("standing", CONSENT, None)}
 
 

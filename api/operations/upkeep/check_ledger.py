@@ -19,8 +19,11 @@ from api.database import (
     writing_engine,
 )
 from api.errors import NotFoundError, StoreUnavailableError
+from api.operations.replay_erasures import unknown_to
 from api.operations.upkeep.open_ledger import examine, told_of
 from api.settings import Settings
+from consent.erasure_journal import ErasureJournal
+from consent.errors import ErasureJournalError
 from consent.fsck.damage import Damage, Kind, Progress
 from consent.fsck.ledger import inspect_organisation, inspect_tail
 from consent.fsck.rebuild import Rebuilt, rebuild
@@ -103,6 +106,7 @@ class _Look:
             return
         yield from inspect_store(connection)
         yield from _of_vault(connection, self.vault, self.keys)
+        yield from _of_journal(connection, ErasureJournal.of(self.vault.root, self.keys))
         for one in sorted({head.organisation for head in heads}):
             yield from inspect_organisation(connection, one, keys=self.keys, progress=progress)
         yield from inspect_strays(connection, read_heads(connection))
@@ -178,6 +182,20 @@ def _of_vault(connection: Connection, vault: Vault, keys: KeyRing) -> Iterator[D
     )
     for finding in found:
         yield Damage(finding.organisation, finding.log, None, Kind.VAULT, finding.detail)
+
+
+def _of_journal(connection: Connection, journal: ErasureJournal) -> Iterator[Damage]:
+    """The erasure journal is whole, and knows of every erasure that the database has."""
+    try:
+        journal.refuse_if_lost()
+        told = list(journal.read()) if journal.exists() else []
+    except ErasureJournalError as error:
+        yield Damage(None, None, None, Kind.JOURNAL, error.detail)
+        return
+    unknown = unknown_to(connection, told)
+    if unknown:
+        detail = f"{journal.path} does not know of {unknown} erasures of the database"
+        yield Damage(None, None, None, Kind.JOURNAL, detail)
 
 
 def _total(connection: Connection, heads: list[GrownLog], tail: int | None) -> int:
