@@ -193,17 +193,13 @@ def open_components(
         )
         stack.callback(reader.close)
         erasures = ErasureJournal.of(settings.vault or folder.vault, key_ring)
-        why_withheld = None
-        if why_not is None:
-            replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
-        else:
-            why_withheld = reader.run_here(lambda connection: withheld(connection, erasures))
         service = _service_of(
             settings, engine, reader, keys=key_ring, clock=clock, telemetry=telemetry
         )
-        service = dataclasses.replace(service, withheld=why_withheld)
-        if why_not is not None:
-            service.writer.refuse(why_not)
+        if why_not is None:
+            replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
+        else:
+            service = _read_only(service, why_not, erasures)
         copies = Registries(folder.registries, key_ring)
         reader.run_here(copies.refresh)
         yield Components(
@@ -241,6 +237,13 @@ def _service_of(
         writer=writer,
         callers=Callers(reader, clock),
     )
+
+
+def _read_only(service: Service, why_not: str, erasures: ErasureJournal) -> Service:
+    """The same service, which writes nothing, and tells of nobody where erasures are lacking."""
+    service.writer.refuse(why_not)
+    why_withheld = service.reader.run_here(lambda connection: withheld(connection, erasures))
+    return dataclasses.replace(service, withheld=why_withheld)
 
 
 def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
