@@ -33,15 +33,21 @@ from api.errors import SettingsError
 from api.exchange import Service
 from api.front import Front
 from api.idempotency import KeptAnswers
+from api.inbound import receiving
+from api.inbound.aws_sns import Fetch, fetch_https
+from api.inbound.providers import all_providers
+from api.inbound.receiving import Inbound
 from api.openapi import SchemaDocument, openapi_config
 from api.operations.adopt_release import AdoptRelease
 from api.operations.check_messages import CheckMessages, Gate
+from api.operations.decide_reviews import DecideReviews
 from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
 from api.operations.load_registry import LoadRegistry
 from api.operations.make_links import MakeLinks
 from api.operations.put_sender import PutSenders
+from api.operations.receive_reply import ReceiveReplies
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
 from api.operations.replay_erasures import replay_erasures, withheld
@@ -61,6 +67,7 @@ from api.v1 import (
     checks,
     consent_events,
     health,
+    inbound_endpoints,
     keys,
     links,
     logs,
@@ -68,12 +75,14 @@ from api.v1 import (
     organisations,
     permits,
     registries,
+    reviews,
     rotation,
     senders,
     subjects,
 )
 from api.v1.consent_events import EventWorks
 from api.v1.health import Readiness
+from api.v1.inbound_endpoints import InboundWorks
 from api.writer import Writer
 from audit.permits import PermitSigner
 from consent.erasure_journal import ErasureJournal
@@ -104,6 +113,14 @@ ROUTES: tuple[Any, ...] = (
     senders.get_sender,
     consent_events.post_consent_events,
     opt_outs.post_opt_out,
+    inbound_endpoints.post_inbound_endpoint,
+    inbound_endpoints.get_inbound_endpoints,
+    inbound_endpoints.put_credentials,
+    inbound_endpoints.post_disabled,
+    receiving.post_inbound,
+    receiving.get_inbound,
+    reviews.get_reviews,
+    reviews.post_review,
     subjects.post_lookup,
     rotation.post_renewal,
     subjects.post_erasure,
@@ -252,8 +269,13 @@ def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
         log.lock_heads(connection, organisations, LOCKED_LOGS)
 
 
-def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doors:
-    """Put the application together. ``routes`` are all of ours; a test may add one."""
+def create_app(
+    components: Components, *, routes: Sequence[Any] = ROUTES, fetch: Fetch = fetch_https
+) -> Doors:
+    """Put the application together. ``routes`` are all of ours; a test may add one.
+
+    ``fetch`` gets what providers publish, such as their certificates.
+    """
     service = components.service
     document = SchemaDocument(lambda: _litestar(service, routes, made))
     key_ring, release = components.keys, components.release
@@ -269,10 +291,18 @@ def create_app(components: Components, *, routes: Sequence[Any] = ROUTES) -> Doo
     adopt = AdoptRelease(release)
     made = {
         "check_messages": CheckMessages(gate),
+        "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
         "event_works": EventWorks(recording),
         "found_organisation": FoundOrganisation(key_ring, release=release),
+        "inbound": Inbound(
+            base_url=components.settings.base_url,
+            keys=key_ring,
+            providers=all_providers(fetch),
+            replies=ReceiveReplies(recording),
+        ),
+        "inbound_works": InboundWorks(key_ring),
         "issue_keys": IssueKeys(),
         "key_keeper": KeyKeeper(key_ring),
         "key_ring": key_ring,

@@ -68,6 +68,18 @@ class UnauthenticatedError(ComplianceError):
     code: ClassVar[str] = "unauthenticated"
 
 
+class UnverifiedError(ComplianceError):
+    """A webhook's call that its provider did not sign, or that was altered since."""
+
+    code: ClassVar[str] = "unverified"
+
+
+class StaleRequestError(ComplianceError):
+    """A webhook's call that was signed too long ago, or ahead of time."""
+
+    code: ClassVar[str] = "stale_request"
+
+
 class ForbiddenError(ComplianceError):
     """A good key whose roles do not include this."""
 
@@ -160,3 +172,9 @@ class NotReadyError(RetryLaterError):
     """Something that every answer needs is not there; the detail says what."""
 
     code: ClassVar[str] = "not_ready"
+
+
+class ReviewDecidedError(ComplianceError):
+    """There is nothing left to decide of a held reply."""
+
+    code: ClassVar[str] = "review_decided"

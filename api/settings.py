@@ -81,6 +81,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if (value := getattr(self, name)) is not None
         }
 
+    @property
+    def base_url(self) -> str:
+        """How recipients and providers reach the service, without a slash at its end."""
+        return (self.public_base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
     def root_key_place(
         self, environ: Mapping[str, str] = os.environ, *, is_next: bool = False
     ) -> RootKeyPlace:

@@ -1,4 +1,4 @@
-"""Organisations, the persons who act for them, their keys, and answers given under a key."""
+"""Organisations, who acts for them, answers given under a key, and what providers call."""
 
 from sqlalchemy import Column, ForeignKey, Index, MetaData, Table, Text, UniqueConstraint
 
@@ -53,6 +53,37 @@ idempotency = Table(
     Column("sealed_response", Bytes, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Index("idempotency_expiry", "expires_at"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+inbound_endpoint = Table(
+    "inbound_endpoint",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("organisation", Text, ForeignKey("organisation.id"), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    # What START stands for, in JSON; null where it stands for nothing.
+    Column("start_grant", Text),
+    # Null once the endpoint is disabled.
+    Column("sealed_credentials", Bytes),
+    Column("recorded_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+    Index("inbound_endpoint_of_organisation", "organisation", "id"),
+    sqlite_strict=True,
+)
+
+# Kept for good: a signature without a time in it never grows old.
+inbound_message = Table(
+    "inbound_message",
+    METADATA,
+    Column("endpoint", Text, primary_key=True),
+    # A hash of the provider's id of the message, or of the nonce of a signature.
+    Column("token", Bytes, primary_key=True),
+    # A hash of what came with a nonce, which is good for that only.
+    Column("content_hash", Bytes),
+    Column("recorded_at", Instant, nullable=False),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )

@@ -126,12 +126,10 @@ class Telemetry:
             "Requests that wait for a turn of the writer.",
             registry=self.registry,
         )
-        self._failures = Counter(
-            "cleartosend_failures",
-            "Errors that nobody foresaw, by the work that they broke.",
-            ["work"],
-            registry=self.registry,
-        )
+        failures = "Errors that nobody foresaw, by the work that they broke."
+        self._failures = self._counter("cleartosend_failures", failures, "work")
+        replies = "Replies that providers passed on, by what they were read as."
+        self._replies = self._counter("cleartosend_replies", replies, "provider", "reading")
         self._measures: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def started(self, **fields: Any) -> None:
@@ -171,6 +169,10 @@ class Telemetry:
         self._turn_seconds.observe(seconds)
         self._waiting.set(waiting)
 
+    def reply_received(self, provider: str, reading: str) -> None:
+        """Count one reply that its provider signed."""
+        self._replies.labels(provider, reading).inc()
+
     def work_failed(self, work: str, error: BaseException) -> None:
         """Say which exception came from where. Its message is left out: it may quote anything."""
         self._failures.labels(work).inc()
@@ -184,6 +186,9 @@ class Telemetry:
     def metrics(self) -> bytes:
         """Everything counted, as Prometheus reads it."""
         return generate_latest(self.registry)
+
+    def _counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(name, what, labels, registry=self.registry)
 
     def _add_time(
         self, _logger: Any, _method: str, line: MutableMapping[str, Any]

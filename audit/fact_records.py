@@ -49,6 +49,7 @@ class _Record(
 class EventRecord(_Record, frozen=True, kw_only=True):
     """One event of the history, as ``rules.history.Event`` has it."""
 
+    answers: int | None = None
     at: datetime
     brand: str | None = None
     channel: Channel | None = None
@@ -217,6 +218,7 @@ def read_facts(written: bytes) -> Facts:
 
 def _event(event: Event) -> EventRecord:
     return EventRecord(
+        answers=event.answers,
         at=event.at,
         brand=event.brand,
         channel=event.channel,
@@ -249,6 +251,7 @@ def _to_event(record: EventRecord) -> Event:
         via=record.via,
         held_until=record.held_until,
         index=record.index,
+        answers=record.answers,
     )
 
 

@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
-from consent import subjects, suppression, tables
+from consent import reviews, subjects, suppression, tables
 from consent.events import RecordedKind
 from consent.keys.errors import BrokenSealError
 from consent.keys.key_ring import KeyRing
@@ -115,10 +115,11 @@ def erase(
         if earlier is not None:
             told = _record_of(connection, organisation, earlier, keys)
             return _repeated(given, earlier, indexes, told)
+    doubts = reviews.close_erased(connection, organisation, people)
     record = ErasureRecord(
         organisation_key=_newest_wrapping(connection, organisation, people),
         tokens=tokens,
-        suppressed=suppressed,
+        suppressed=(*suppressed, *reviews.still_doubted(doubts, tokens)),
         why=given.why,
     )
     act = _Act(
@@ -242,6 +243,7 @@ class _Act:
         receipt = self._append(people, record)
         for person in people:
             self._mark(person)
+        reviews.close_erased(self.connection, self.organisation, people)
         destroyed = [self._destroy(person) for person in people]
         rows = suppressed_by(record, index=receipt.index, at=self.at)
         suppression.restore(self.connection, self.organisation, rows)

@@ -37,6 +37,9 @@ class RecordedKind(StrEnum):
 STOPS: Final = frozenset({RecordedKind.REVOKE, RecordedKind.COMPLAINT})
 """What a person says to be left alone: never refused, and kept in the suppression too."""
 
+UNREFUSED: Final = STOPS | {RecordedKind.HOLD}
+"""What is recorded whatever it looks like: an opt-out, or a reply that may be one."""
+
 OWN_OPERATION: Final = frozenset({RecordedKind.ERASE, RecordedKind.LINK, RecordedKind.UNLINK})
 """What changes who a person is, and is never recorded as a plain event."""
 
@@ -82,7 +85,8 @@ class ConsentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ``at``: when it happened (aware). ``sender``: id of the organisation's sender that it
     concerns; on a revoke None means all of them. ``brand`` narrows to a name and beats
     ``sender``. ``unread`` holds, as JSON, those fields of an opt-out that could not be read;
-    ``flags`` say which. ``why`` is the reason given for a hold, a release or an erasure.
+    ``flags`` say which. ``why`` is the reason given for a hold, a release or an erasure;
+    ``answers`` the index of the hold that a release, or the revoke in its place, decides on.
     """
 
     event: RecordedKind
@@ -102,6 +106,7 @@ class ConsentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     why: str | None = None
     unread: str | None = None
     flags: tuple[Flag, ...] = ()
+    answers: int | None = None
 
 
 def encode_payload(event: ConsentEvent, address: str | None) -> bytes:

@@ -151,6 +151,7 @@ def _law_of(kept: KeptEvent, kind: EventKind, brand: str | None) -> Event:
         ends_at=kept.ends_at,
         via=kept.via,
         index=kept.index,
+        answers=kept.answers,
     )
 
 

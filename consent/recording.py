@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from consent import senders, standing, subjects, suppression
+from consent import reviews, senders, standing, subjects, suppression
 from consent.errors import (
     EventInFutureError,
     EventRefusedError,
@@ -20,7 +20,15 @@ from consent.errors import (
     UnknownSenderError,
     UnknownSubjectError,
 )
-from consent.events import OWN_OPERATION, STOPS, ConsentEvent, Flag, RecordedKind, encode_payload
+from consent.events import (
+    OWN_OPERATION,
+    STOPS,
+    UNREFUSED,
+    ConsentEvent,
+    Flag,
+    RecordedKind,
+    encode_payload,
+)
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import PayloadContext, SealingKey, seal_payload
 from consent.ledger.leaf import Log
@@ -31,12 +39,12 @@ from consent.subjects import Subject, Whom
 from jurisdictions.addresses import Address
 from rules.errors import ComplianceError
 
-_WITHOUT_SENDER: Final = STOPS | {RecordedKind.HOLD, RecordedKind.RELEASE}
+_WITHOUT_SENDER: Final = frozenset({RecordedKind.RELEASE})
 
 
 @dataclass(frozen=True, slots=True)
 class EventInput:
-    """One event, and whom it concerns. A revoke or complaint comes with its address.
+    """One event, and whom it concerns. A revoke, complaint or hold comes with its address.
 
     ``event_id`` is a UUIDv7; ``actor`` the opaque id of the key or system that brought it.
     """
@@ -87,7 +95,7 @@ def record_events(
 ) -> list[Recorded | ComplianceError]:
     """Record what can be recorded, in order; an error stands in the place of what cannot.
 
-    A revoke or complaint is never refused for its content. ``erase``, ``link`` and ``unlink``
+    A revoke, complaint or hold is never refused for its content. ``erase``, ``link`` and ``unlink``
     have their own operations. ``release``: digest of the rules in force, for the leaf.
     The number of statements does not grow with the batch.
     """
@@ -126,6 +134,7 @@ def _append(turn: _Turn, accepted: Sequence[_Accepted]) -> list[Recorded]:
         for one, receipt in zip(accepted, receipts, strict=True)
     ]
     _suppress(turn, accepted, kept)
+    _review(turn, accepted, kept)
     unreadable = _project(turn, accepted, kept)
     return [
         Recorded(receipt, one.subject.id, one.event, (*one.event.flags, *flags))
@@ -161,6 +170,17 @@ def _suppress(turn: _Turn, accepted: Sequence[_Accepted], kept: Sequence[KeptEve
     suppression.suppress_many(turn.connection, turn.organisation, stops, keys=turn.keys)
 
 
+def _review(turn: _Turn, accepted: Sequence[_Accepted], kept: Sequence[KeptEvent]) -> None:
+    """Put held replies before the reviewers, and close those that were decided on."""
+    opened = [
+        reviews.opened_by(event, one.given.event_id, one.subject.id, turn.now)
+        for one, event in zip(accepted, kept, strict=True)
+        if event.event is RecordedKind.HOLD
+    ]
+    reviews.open_many(turn.connection, turn.organisation, opened)
+    reviews.settle_many(turn.connection, turn.organisation, kept)
+
+
 def _project(
     turn: _Turn, accepted: Sequence[_Accepted], kept: Sequence[KeptEvent]
 ) -> Container[bytes]:
@@ -180,7 +200,7 @@ def _project(
 def _read(
     given: EventInput, known_senders: Mapping[str, str], now: datetime
 ) -> ConsentEvent | ComplianceError:
-    if given.event.event in STOPS:
+    if given.event.event in UNREFUSED:
         assert isinstance(given.whom, Address), "without its address a stop suppresses nothing"
         return widened(given.event, given.whom, known_senders, now=now)
     try:
@@ -198,6 +218,8 @@ def _must_be_whole(given: EventInput, known_senders: Mapping[str, str], now: dat
         raise InvalidAddressError(f"the address cannot be one: {given.whom.problem}")
     if event.event is RecordedKind.GRANT and event.level is None:
         raise EventRefusedError("a grant names its level")
+    if event.event is RecordedKind.RELEASE and event.answers is None:
+        raise EventRefusedError("a release has its own route: it decides on one held reply")
     if event.sender is None and event.event not in _WITHOUT_SENDER:
         raise EventRefusedError(f"{word} names its sender")
     if event.sender is not None and event.sender not in known_senders:

@@ -47,6 +47,7 @@ class KeptEvent(msgspec.Struct, frozen=True, array_like=True):
     expires_at: datetime | None = None
     ends_at: datetime | None = None
     via: Via | None = None
+    answers: int | None = None
 
     @classmethod
     def of(cls, event: ConsentEvent, index: int) -> "KeptEvent":
@@ -65,6 +66,7 @@ class KeptEvent(msgspec.Struct, frozen=True, array_like=True):
             event.expires_at,
             event.ends_at,
             event.via,
+            event.answers,
         )
 
 

@@ -20,8 +20,8 @@ from consent.tables import suppression
 from jurisdictions.addresses import Address
 from rules.vocabulary import Channel, Purpose, Via
 
-SUPPRESSING: Final = STOPS | {RecordedKind.ERASE}
-"""The events that leave a token."""
+SUPPRESSING: Final = STOPS | {RecordedKind.ERASE, RecordedKind.HOLD}
+"""The events that leave a token: a hold only once the person is erased."""
 
 _BY_TOKEN = ByMany(
     lambda among: select(

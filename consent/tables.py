@@ -8,7 +8,15 @@ from sqlalchemy import Column, Index, Table, Text
 from consent.ledger.columns import Bytes, Count, Instant
 from consent.ledger.tables import METADATA
 
-__all__ = ["METADATA", "cap_hold", "registry_snapshot", "sender", "standing", "suppression"]
+__all__ = [
+    "METADATA",
+    "cap_hold",
+    "registry_snapshot",
+    "review",
+    "sender",
+    "standing",
+    "suppression",
+]
 
 standing = Table(
     "standing",
@@ -61,6 +69,28 @@ cap_hold = Table(
     Index("cap_hold_subject", "subject"),
     Index("cap_hold_blind_index", "blind_index"),
     Index("cap_hold_held_until", "held_until"),
+    sqlite_strict=True,
+)
+
+review = Table(
+    "review",
+    METADATA,
+    # The hold that opened it, and its place in the consent log.
+    Column("event_id", Bytes, primary_key=True),
+    Column("organisation", Text, nullable=False),
+    Column("idx", Count, nullable=False),
+    Column("subject", Bytes, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    # The scope as it was given; no text of the reply.
+    Column("sender", Text),
+    Column("channel", Text),
+    Column("purpose", Text),
+    Column("brand", Text),
+    # revoke, release or erased; absent while nobody has decided.
+    Column("outcome", Text),
+    Index("review_place", "organisation", "idx", unique=True),
+    Index("review_subject", "subject"),
     sqlite_strict=True,
 )
 

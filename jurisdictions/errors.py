@@ -23,6 +23,12 @@ class ScenarioFileError(YamlFileError):
     code: ClassVar[str] = "scenario_file_error"
 
 
+class WordFileError(YamlFileError):
+    """A file of words that replies are read by breaks its format."""
+
+    code: ClassVar[str] = "word_file_error"
+
+
 class UnknownRegionError(ComplianceError):
     """A region that is neither ISO 3166-2 nor ISO 3166-1 alpha-2."""
 

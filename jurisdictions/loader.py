@@ -14,6 +14,9 @@ from rules.rule import Binds, Rule, Value
 DATA = Path(__file__).parent / "data"
 """Where the bundled law lies: a folder a country, a file a regulation."""
 
+WORDS = "words"
+"""The folder beside them that holds no law but the words of replies (``replies/lists.py``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Regulation:
@@ -31,7 +34,9 @@ class Regulation:
 
 def load_regulations(root: Path = DATA) -> tuple[Regulation, ...]:
     """Read every regulation file under ``root``, in order of their paths."""
-    files = sorted(path for path in root.glob("*/**/*.yaml"))
+    files = sorted(
+        path for path in root.glob("*/**/*.yaml") if path.relative_to(root).parts[0] != WORDS
+    )
     return regulations_of(load(path, name=path.relative_to(root).as_posix()) for path in files)
 
 

@@ -11,9 +11,10 @@ from jurisdictions.binding import countries_of
 from jurisdictions.loader import DATA, Regulation, load_regulations
 from rules.decision import Decision, Provision
 from rules.facts import Facts
-from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
+from rules.history import STOPPED_BY_ANY_OPT_OUT
+from rules.kinds.preconditions import KnownJurisdiction, NotUnderReview, ValidAddress
 from rules.plan import Plan, compile_plan
-from rules.rule import ANYWHERE, SINCE_EVER, Binds, Rule, Value
+from rules.rule import ANYWHERE, SINCE_EVER, Binds, Rule, Terms, Value
 from rules.vocabulary import Certainty, Channel, Force, Purpose
 
 
@@ -143,10 +144,16 @@ def preconditions(researched: Iterable[str]) -> tuple[Rule, ...]:
     return (
         _precondition("valid-address", "The address can be one.", ValidAddress()),
         _precondition("known-jurisdiction", "It is known whose law binds.", known),
+        _precondition(
+            "not-under-review",
+            "No reply that may have meant stop waits for a decision.",
+            NotUnderReview(),
+            Binds(purposes=STOPPED_BY_ANY_OPT_OUT),
+        ),
     )
 
 
-def _precondition(name: str, summary: str, terms: ValidAddress | KnownJurisdiction) -> Rule:
+def _precondition(name: str, summary: str, terms: Terms, binds: Binds | None = None) -> Rule:
     provision = Provision(
         jurisdiction=ANYWHERE,
         regulation="preconditions",
@@ -157,7 +164,7 @@ def _precondition(name: str, summary: str, terms: ValidAddress | KnownJurisdicti
         certainty=Certainty.VERIFIED,
         in_force_from=SINCE_EVER,
     )
-    return Rule(name, "precondition", summary, Binds(), (Value(terms, provision),))
+    return Rule(name, "precondition", summary, binds or Binds(), (Value(terms, provision),))
 
 
 def _files(root: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from rules.history import Event
 from rules.vocabulary import (
     LEVEL_OF_WORD,
     RELATIONS,
+    REVIEWED,
     Channel,
     EventKind,
     ObligationCode,
@@ -248,6 +249,8 @@ def _mistakes_of_place(scenario: Scenario) -> Iterator[tuple[Steps, str]]:
 def _mistake_of_event(event: ScenarioEvent) -> str | None:
     """A field that this kind of event cannot have, or lacks."""
     kind = event.event
+    if kind in REVIEWED:
+        return f"a {kind} is our own note, no event of a scenario, write a revoke or leave it out"
     if kind is EventKind.GRANT and event.level is None:
         return "a grant has a level, write implied, express or express_written"
     if kind is not EventKind.GRANT and (event.level or event.expires_at):

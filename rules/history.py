@@ -1,6 +1,7 @@
 """Typed consent events of one person, and what words like "in scope" and "revoked" make of them."""
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -16,7 +17,8 @@ class Event:
     an absent ``brand`` means the sender's own, and on a revoke every brand.
     ``expires_at`` (grant) and ``ends_at`` (contract, membership) end at that instant.
     ``held_until`` marks a ``sent`` that has not happened yet: a place held in a cap,
-    which counts only before that instant. ``index`` is its place in the consent log.
+    which counts only before that instant. ``index`` is its place in the consent log;
+    a ``release`` ``answers`` the hold at that index.
     """
 
     event: EventKind
@@ -32,6 +34,7 @@ class Event:
     via: Via | None = None
     held_until: datetime | None = None
     index: int | None = None
+    answers: int | None = None
 
     def names(self, brand: str) -> bool:
         """Tell whether the event speaks of ``brand``, however the two are written."""
@@ -105,6 +108,33 @@ def is_confirmed(grant: Event, events: tuple[Event, ...], brand: str) -> bool:
         if asked and asked[-1] is grant:
             return True
     return False
+
+
+def open_hold(
+    events: tuple[Event, ...], brand: str, channel: Channel, purpose: Purpose
+) -> Event | None:
+    """Give the last reply that may have stopped such messages and that nothing has settled."""
+    reaching = [e for e in events if e.names(brand) and e.covers(channel, purpose)]
+    for hold in reversed(reaching):
+        if hold.event is EventKind.HOLD and not _is_settled(hold, events, reaching):
+            return hold
+    return None
+
+
+def _is_settled(hold: Event, events: tuple[Event, ...], reaching: Sequence[Event]) -> bool:
+    """Tell whether anything took the place of a doubt: its answer, an opt-out, a new beginning.
+
+    Nobody can decide on a reply that was erased; a grant given since an erasure starts anew.
+    """
+    released = (e.answers for e in events if e.event is EventKind.RELEASE)
+    if hold.index is not None and hold.index in released:
+        return True
+    if any(e.event is EventKind.REVOKE and e.at >= hold.at for e in reaching):
+        return True
+    erased = last_erasure(events)
+    if erased is None or erased.at < hold.at:
+        return False
+    return any(e.event is EventKind.GRANT and e.at > erased.at for e in reaching)
 
 
 def last_erasure(events: tuple[Event, ...]) -> Event | None:

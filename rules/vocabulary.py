@@ -56,6 +56,12 @@ class EventKind(StrEnum):
     SENT = "sent"
     COMPLAINT = "complaint"
     ERASE = "erase"
+    HOLD = "hold"
+    RELEASE = "release"
+
+
+REVIEWED: frozenset[EventKind] = frozenset({EventKind.HOLD, EventKind.RELEASE})
+"""A reply that may have meant stop, and a person's word that it did not. No part of scenarios."""
 
 
 RELATIONS: frozenset[EventKind] = frozenset(

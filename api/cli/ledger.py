@@ -61,7 +61,7 @@ def fsck(tail: int | None, organisation: str | None, settings: Settings, out: Ou
 @has_folder
 @prints
 def rebuild(organisation: str | None, settings: Settings, out: Output) -> Exit:
-    """Write standings and suppressions anew from the log.
+    """Write standings, suppressions and reviews anew from the log.
 
     Nothing is made looser by it. Stop the service first. Exits with 1 if entries of somebody
     cannot be read, so that their standing stays as it is.
@@ -82,7 +82,14 @@ def rebuild(organisation: str | None, settings: Settings, out: Output) -> Exit:
         rebuilt = rebuild_ledger(
             settings, now=SystemClock().now(), progress=progress, organisation=organisation
         )
-    columns = ("organisation", "subjects", "standings", "suppressions", "unreadable")
+    columns = (
+        "organisation",
+        "subjects",
+        "standings",
+        "suppressions",
+        "reviews",
+        "unreadable",
+    )
     out.show_many([msgspec.to_builtins(one) for one in rebuilt], columns)
     return Exit.NO if any(one.unreadable for one in rebuilt) else Exit.DONE
 

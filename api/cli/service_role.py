@@ -24,6 +24,8 @@ LEDGER = {
     "subject_head": "SELECT, INSERT, UPDATE",
     # It outlives whoever was erased, and nothing of it is ever taken back.
     "suppression": "SELECT, INSERT",
+    # What was taken from a provider once is not taken again.
+    "inbound_message": "SELECT, INSERT",
     "alembic_version": "SELECT",
 }
 OTHERS = "SELECT, INSERT, UPDATE, DELETE"

@@ -19,6 +19,7 @@ class AccessKind(StrEnum):
     LOOKUP = "lookup"
     TRAIL = "trail"
     EXPORT = "export"
+    REVIEW = "review"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from api.roles import Role, open_to
 from api.v1.receipts import BatchResponse, ItemShape, ReceiptShape
 from api.v1.shapes import AddressText, Instant, MessageText, SenderName, Topic
 from api.work import Reply
-from consent.events import STOPS, ConsentEvent, Disclosure, Evidence, RecordedKind
+from consent.events import UNREFUSED, ConsentEvent, Disclosure, Evidence, RecordedKind
 from consent.opt_outs import read_opt_out
 from jurisdictions.addresses import parse_address
 from rules.errors import ComplianceError
@@ -61,6 +61,7 @@ EventWord = Literal[
     "publication",
     "sent",
     "complaint",
+    "hold",
 ]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
@@ -166,7 +167,7 @@ _PEEK = msgspec.json.Decoder(_Peek)
 _RAW_BATCH = msgspec.json.Decoder(_RawBatch)
 _STRICT = msgspec.json.Decoder(ConsentEventRequest)
 _LENIENT: msgspec.json.Decoder[Mapping[str, object]] = msgspec.json.Decoder(dict[str, Any])
-_STOP_WORDS = frozenset(kind.value for kind in STOPS)
+_STOP_WORDS = frozenset(kind.value for kind in UNREFUSED)
 
 
 class EventWorks:
@@ -179,7 +180,7 @@ class EventWorks:
 
     def for_one(self, said: Said) -> RecordEvent | RecordOptOuts:
         """The work for a single event."""
-        return self.opt_outs if said.event.event in STOPS else self.single
+        return self.opt_outs if said.event.event in UNREFUSED else self.single
 
 
 @post(
@@ -200,7 +201,8 @@ async def post_consent_events(
 
     The answer is given once the events are durable, and a check that starts after it sees them.
     A stop (`revoke`, `complaint`) is never refused for its content: what cannot be read of it is
-    kept, named in `flags`, and narrows nothing.
+    kept, named in `flags`, and narrows nothing. So is a `hold`: a reply, in `text`, that may have
+    meant stop. It waits at `/v1/reviews`, and marketing to the person is denied until then.
     """
     body, caller, now = await request.json_bytes(), request.caller, request.now
     if decode(body, _PEEK).events is not msgspec.UNSET:

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     PAYLOAD = "payload"
     STANDING = "standing"
     SUPPRESSION = "suppression"
+    REVIEW = "review"
     ALIAS = "alias"
     KEY = "key"
     VAULT = "vault"

@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
-from consent import standing
+from consent import reviews, standing
 from consent.among import ByMany
 from consent.events import STOPS, RecordedKind, decode_payload
 from consent.fsck.aliases import Alias, Aliases
@@ -24,6 +24,7 @@ from consent.keys.sealing import KeyKind
 from consent.ledger.errors import DamagedLogError
 from consent.ledger.leaf import Leaf, Log, decode_leaf
 from consent.ledger.tables import log_entry, log_payload, subject, subject_head
+from consent.reviews import Outcome, Review
 from consent.standing import KeptEvent, Standing
 
 PEOPLE_AT_ONCE = 256
@@ -33,7 +34,8 @@ PEOPLE_AT_ONCE = 256
 class Person:
     """Somebody as their entries have them. ``standing`` is None if some of those cannot be read.
 
-    ``stands``: whether the row of the standing says just that.
+    ``stands``: whether the row of the standing says just that. ``reviews``: those of their
+    held replies whose row does not say what their entries do.
     """
 
     id: bytes
@@ -41,6 +43,7 @@ class Person:
     erased: bool
     standing: Standing | None
     stands: bool
+    reviews: list[Review] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
 
 
@@ -89,6 +92,7 @@ class _Trail:
     last: bytes | None = None
     index: int | None = None
     kept: list[KeptEvent] = field(default_factory=list)
+    reviews: dict[int, Review] = field(default_factory=dict)
     recorded_at: datetime | None = None
     readable: bool = True
     addresses: set[str] = field(default_factory=set)
@@ -111,6 +115,7 @@ class _Walk:
         self._suppressions = suppressions
         self._payloads = Payloads(connection, organisation, keys)
         self._aliases = Aliases(connection, organisation, keys)
+        self._reviews: dict[bytes, list[Review]] = {}
 
     def some(self, people: Sequence[Any]) -> Iterator[Person]:
         ids = [row.id for row in people]
@@ -118,11 +123,14 @@ class _Walk:
         standings = standing.load_rows(self._connection, self._organisation, ids)
         aliases = self._aliases.load(ids)
         wanted = {"organisation": self._organisation, "ids": ids}
+        self._reviews = reviews.load_of(self._connection, self._organisation, ids)
         entries = _ENTRIES.execute(self._connection, wanted).all()
         by_person = {id_: list(some) for id_, some in groupby(entries, key=attrgetter("subject"))}
         for row in people:
             person, trail = self._person(row, by_person.get(row.id, ()))
             self._compare(person, trail, standings.get(row.id))
+            if trail.readable:
+                self._compare_reviews(person, trail)
             self._compare_aliases(person, trail, aliases.get(row.id, ()))
             yield person
 
@@ -181,6 +189,19 @@ class _Walk:
         for detail in found:
             person.damages.append(self._damage(trail.index, Kind.ALIAS, detail))
 
+    def _compare_reviews(self, person: Person, trail: _Trail) -> None:
+        """Hold the rows of the reviews against the holds, and what answers them."""
+        rows = {row.event_id: row for row in self._reviews.get(person.id, ())}
+        for expected in trail.reviews.values():
+            row = rows.get(expected.event_id)
+            if row is not None and person.erased and row.outcome is not None:
+                continue  # How it was decided on, nobody can read any more.
+            if row != expected:
+                person.reviews.append(expected)
+                what = "is not there" if row is None else "says something else than its entry"
+                detail = f"the review of a held reply {what}"
+                person.damages.append(self._damage(expected.idx, Kind.REVIEW, detail))
+
     def _follow(self, trail: _Trail, entry: Any, *, erased: bool) -> Iterator[Damage]:
         try:
             leaf = decode_leaf(entry.leaf)
@@ -194,6 +215,10 @@ class _Walk:
             yield self._damage(entry.idx, Kind.CHAIN, detail)
             trail.readable = False
         trail.go_on(entry)
+        if erased and leaf.type == RecordedKind.HOLD:
+            trail.reviews[entry.idx] = reviews.opened_by_leaf(
+                leaf, entry.idx, entry.event_id, entry.subject
+            )
         if entry.key_kind is None:
             if leaf.commit is not None and not (erased and leaf.type != RecordedKind.ERASE):
                 trail.readable = False
@@ -224,6 +249,14 @@ class _Walk:
             trail.began_as_stranger = True
         kept = KeptEvent.of(event, entry.idx)
         trail.kept.append(kept)
+        if event.event is RecordedKind.HOLD:
+            trail.reviews[entry.idx] = reviews.opened_by(
+                kept, entry.event_id, entry.subject, leaf.recorded_at
+            )
+        answered = trail.reviews.get(-1 if event.answers is None else event.answers)
+        if answered is not None:
+            outcome = Outcome(event.event.value)
+            trail.reviews[answered.idx] = msgspec.structs.replace(answered, outcome=outcome)
         known = trail.recorded_at
         trail.recorded_at = leaf.recorded_at if known is None else max(known, leaf.recorded_at)
         if event.event in STOPS and address is not None:

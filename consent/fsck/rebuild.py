@@ -1,4 +1,4 @@
-"""Standing and suppression written anew from the log.
+"""Standings, suppression and reviews written anew from the log.
 
 Nothing is made looser: a person of whom an entry cannot be read keeps the standing that is there,
 and no row of the suppression is deleted.
@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
-from consent import standing, tables
+from consent import reviews, standing, tables
 from consent.fsck import people
 from consent.fsck.damage import Progress
 from consent.fsck.entries import LogInspection
@@ -32,13 +32,14 @@ class Rebuilt(msgspec.Struct, frozen=True):
     subjects: int
     standings: int
     suppressions: int
+    reviews: int
     unreadable: int
 
 
 def rebuild(
     connection: Connection, organisation: str, *, keys: KeyRing, now: datetime, progress: Progress
 ) -> Rebuilt:
-    """Write every standing and suppression that is not what the log adds up to.
+    """Write every standing, suppression and review that is not what the log adds up to.
 
     In the writer's transaction, under the lock of the log's head.
     """
@@ -49,7 +50,7 @@ def rebuild(
     )
     for _ in inspection.damages(progress):
         pass  # Not ours to mend: ``fsck`` names it.
-    subjects = unreadable = standings = 0
+    subjects = unreadable = standings = reviewed = 0
     written = _mend(connection, suppressions, at_least=1)
     waiting: list[dict[str, object]] = []
     walking = people.walk(
@@ -62,13 +63,16 @@ def rebuild(
         elif not person.stands:
             standings += 1
             waiting += _row_of(connection, organisation, person, keys, now)
+        if person.reviews:
+            reviews.write_anew(connection, organisation, person.reviews)
+            reviewed += len(person.reviews)
         if len(waiting) >= ROWS_AT_ONCE:
             standing.write_rows(connection, waiting)
             waiting = []
         written += _mend(connection, suppressions, at_least=ROWS_AT_ONCE)
     standing.write_rows(connection, waiting)
     written += _mend(connection, suppressions, at_least=1)
-    return Rebuilt(organisation, subjects, standings, written, unreadable)
+    return Rebuilt(organisation, subjects, standings, written, reviewed, unreadable)
 
 
 def _row_of(

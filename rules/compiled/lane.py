@@ -9,11 +9,11 @@ from rules.compiled.consent import ConsentCheck
 from rules.decision import Decision, Finding, Obligation
 from rules.facts import Facts
 from rules.history import Event, folded_brand
-from rules.vocabulary import EventKind, Level
+from rules.vocabulary import REVIEWED, EventKind, Level
 
 _GRANT, _SENT, _IMPLIED = EventKind.GRANT, EventKind.SENT, Level.IMPLIED
-_ERASE, _CONFIRM = EventKind.ERASE, EventKind.CONFIRM
-_RARE = frozenset({EventKind.ERASE, EventKind.CONFIRM, EventKind.REVOKE, EventKind.COMPLAINT})
+_LONGER_WAY = frozenset({EventKind.ERASE, EventKind.CONFIRM}) | REVIEWED
+_RARE = _LONGER_WAY | {EventKind.REVOKE, EventKind.COMPLAINT}
 _NO_EVENTS: tuple[Event, ...] = ()
 
 
@@ -74,7 +74,7 @@ def lane_of(ordinary: Ordinary) -> Lane:  # noqa: C901
             elif kind is _SENT:
                 sent_count += 1
             elif kind in _RARE:
-                if kind is _ERASE or kind is _CONFIRM:
+                if kind in _LONGER_WAY:
                     return None
                 opt_outs = (*opt_outs, event)
             if event.at > at:

@@ -14,7 +14,7 @@ from rules.facts import Facts
 from rules.history import Event
 from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.minimum_age import MinimumAge
-from rules.kinds.preconditions import ValidAddress
+from rules.kinds.preconditions import NotUnderReview, ValidAddress
 from rules.kinds.registry_listing import NumberReassignment
 from rules.rule import Case, Ground, Terms, Value
 from rules.vocabulary import Verdict
@@ -30,6 +30,8 @@ def decide_folded(folding: Folding, facts: Facts, at: datetime) -> Decision:
     if folding.by_reference:
         return decide(facts, folding.bound)
     person = Person(facts.history.events, at)
+    if person.held:
+        return decide(facts, folding.bound)  # Few are, and the reference is right.
     lifts = _lifts(folding, person, facts, at)
     outcome = folding.outcomes.get(lifts) or folding.outcome(lifts, at)
 
@@ -132,6 +134,8 @@ def _has_cause(terms: Terms, facts: Facts, *, free: bool) -> bool:
             return required if entry is None else entry.listed
         case FrequencyCap():
             return not free
+        case NotUnderReview():
+            return False  # Who has been held is asked by the reference.
         case _:
             return True
 

@@ -7,6 +7,7 @@ from rules.vocabulary import EventKind
 
 _GRANT, _SENT, _REVOKE = EventKind.GRANT, EventKind.SENT, EventKind.REVOKE
 _COMPLAINT, _CONFIRM, _ERASE = EventKind.COMPLAINT, EventKind.CONFIRM, EventKind.ERASE
+_HOLD, _RELEASE = EventKind.HOLD, EventKind.RELEASE
 _NONE: tuple[Event, ...] = ()
 
 
@@ -14,14 +15,25 @@ class Person:
     """The events at or before an instant, by kind, in their order.
 
     ``erased``: there is an erasure among them. ``future``: the history has later ones.
-    ``plain``: no grant has a quality, and no opt-out was made.
+    ``plain``: no grant has a quality, and no opt-out was made. ``held``: a reply was put
+    before a reviewer once.
     """
 
-    __slots__ = ("erased", "events", "future", "grants", "opt_outs", "plain", "relations", "sent")
+    __slots__ = (
+        "erased",
+        "events",
+        "future",
+        "grants",
+        "held",
+        "opt_outs",
+        "plain",
+        "relations",
+        "sent",
+    )
 
     def __init__(self, events: tuple[Event, ...], at: datetime) -> None:
         grants = relations = opt_outs = sent = _NONE
-        plain, erased, future = True, False, False
+        plain, erased, future, held = True, False, False, False
         for event in events:
             kind = event.event
             if event.at > at:
@@ -37,8 +49,10 @@ class Person:
                 plain = False
             elif kind is _ERASE:
                 erased = True
+            elif kind is _HOLD or kind is _RELEASE:
+                held = True
             elif kind is not _CONFIRM:
                 relations = (*relations, event)
         self.events = tuple(event for event in events if event.at <= at) if future else events
         self.grants, self.relations, self.opt_outs, self.sent = grants, relations, opt_outs, sent
-        self.plain, self.erased, self.future = plain, erased, future
+        self.plain, self.erased, self.future, self.held = plain, erased, future, held

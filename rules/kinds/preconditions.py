@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rules.history import open_hold
 from rules.rule import Case, Found, Terms
 from rules.vocabulary import Purpose, ReasonCode, Verdict
 
@@ -39,3 +40,18 @@ class KnownJurisdiction(Terms):
             return ()
         detail = (("country", recipient.country or ""),)
         return (Found(Verdict.DENY, ReasonCode.UNKNOWN_JURISDICTION, detail=detail),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotUnderReview(Terms):
+    """No reply of the person that may have meant stop waits for somebody to decide on it."""
+
+    def findings(self, case: Case) -> tuple[Found, ...]:
+        """Give ``under_review`` while one does."""
+        facts, message = case.facts, case.facts.message
+        events = facts.history.until(case.at)
+        hold = open_hold(events, facts.sender.name, message.channel, message.purpose)
+        if hold is None:
+            return ()
+        detail = (("at", hold.at.isoformat()),)
+        return (Found(Verdict.DENY, ReasonCode.UNDER_REVIEW, detail=detail),)

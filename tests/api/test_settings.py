@@ -47,6 +47,12 @@ def test_a_setting_that_cannot_be_meant_is_an_error(environ: dict[str, str]) -> 
         Settings.from_environment(environ)
 
 
+def test_the_base_url_is_the_public_one_or_where_it_listens() -> None:
+    assert Settings(port=9000).base_url == "http://127.0.0.1:9000"
+    public = "https://gate.example.com/consent"
+    assert Settings(public_base_url=f"{public}/").checked().base_url == public
+
+
 @pytest.mark.parametrize(
     "url",
     ["https://gate.example", "https://gate.example:8443/gate/", "http://127.0.0.1:8000"],

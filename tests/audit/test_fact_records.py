@@ -46,6 +46,7 @@ EVENT = Event(
     via=Via.LINK,
     held_until=AT,
     index=41,
+    answers=40,
 )
 FULL = Facts(
     sender=Sender(

@@ -82,9 +82,7 @@ def test_every_field_reaches_the_law() -> None:
 
 
 def test_entries_that_are_no_event_of_the_law_stay_out_of_the_history() -> None:
-    record = on_record(
-        KeptEvent(0, RecordedKind.HOLD, NOW), KeptEvent(1, RecordedKind.RELEASE, NOW)
-    )
+    record = on_record(KeptEvent(0, RecordedKind.LINK, NOW), KeptEvent(1, RecordedKind.UNLINK, NOW))
     assert record.history("acme").events == ()
 
 

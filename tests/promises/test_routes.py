@@ -18,6 +18,8 @@ PUBLIC = {
     "GET /metrics",
     "GET /schema",
     "GET /.well-known/jwks.json",
+    "POST /v1/inbound/{provider:str}/{endpoint:str}",
+    "GET /v1/inbound/{provider:str}/{endpoint:str}",
     "GET /u/{token:str}",
     "POST /u/{token:str}",
     "GET /p/{token:str}",
@@ -38,6 +40,12 @@ ROLES = {
     "GET /v1/senders/{sender:str}": {Role.SENDER},
     "POST /v1/consent-events": {Role.COLLECTOR},
     "POST /v1/opt-outs": {Role.COLLECTOR},
+    "POST /v1/inbound-endpoints": {Role.ADMIN},
+    "GET /v1/inbound-endpoints": {Role.ADMIN},
+    "PUT /v1/inbound-endpoints/{endpoint:str}/credentials": {Role.ADMIN},
+    "POST /v1/inbound-endpoints/{endpoint:str}/disable": {Role.ADMIN},
+    "GET /v1/reviews": {Role.COLLECTOR},
+    "POST /v1/reviews/{review:str}": {Role.COLLECTOR},
     "POST /v1/subjects/lookup": {Role.COLLECTOR, Role.AUDITOR},
     "POST /v1/subjects/erase": {Role.ADMIN},
     "POST /v1/checks": {Role.SENDER},
@@ -75,7 +83,10 @@ def address_of(path: str) -> str:
     return (
         path.replace("{key:str}", "key_none")
         .replace("{sender:str}", "nobody")
+        .replace("{provider:str}", "twilio")
+        .replace("{endpoint:str}", "inb_none")
         .replace("{check:str}", "chk_" + "0" * 32)
+        .replace("{review:str}", "evt_" + "0" * 32)
         .replace("{registry:str}", "us-national-dnc")
         .replace("{as_of:str}", "2026-11-01")
         .replace("{log:str}", "consent")

@@ -3,11 +3,12 @@
 import socket
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
 
+from tests.support.provider_calls import SECRET, sign_twilio
 from tests.support.served import Served, served
 
 NUMBER = "+12125550123"
@@ -31,16 +32,16 @@ GRANT = {
 
 @pytest.mark.slow
 def test_the_service_prints_no_address_and_no_text(tmp_path: Path) -> None:
-    with served(tmp_path) as service:
+    with served(tmp_path, base_url="https://gate.example.org") as service:
         token = _set_up(service)
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=service.address, headers=headers) as client:
-            statuses = [*_normal(client), *_failing(client)]
+            statuses = [*_normal(client), *_failing(client), *_replying(client)]
         assert set(statuses) >= {200, 201, 400, 401, 404, 405, 409, 413, 415}
         _speak_no_http(service)
         assert service.stop() == 0
     assert service.printed.count('"event":"request"') >= len(statuses)
-    for word in (*PERSONAL, token, "203.0.113.9"):
+    for word in (*PERSONAL, token, SECRET, "203.0.113.9"):
         assert word not in service.printed, word
 
 
@@ -129,6 +130,33 @@ def _failing(client: httpx.Client) -> list[int]:
     assert not any(answer.status_code >= 500 for answer in answers)
     for answer in answers:
         for word in PERSONAL:
+            assert word not in answer.text, (answer.request.method, word)
+    return [answer.status_code for answer in answers]
+
+
+def _replying(client: httpx.Client) -> list[int]:
+    """What a provider passes on, by its form and in its query, and what is not its own."""
+    wanted = {"provider": "twilio", "sender": "acme", "credentials": {"auth_token": SECRET}}
+    made = client.post("/v1/inbound-endpoints", json=wanted)
+    url = made.json()["url"]
+    path = url.removeprefix(url.partition("/v1/")[0])
+    form = {"MessageSid": "SM1", "From": NUMBER, "Body": f"STOP {TEXT}", "ProfileName": "Ada"}
+    signed = sign_twilio(url, form)
+    query = urlencode(form)
+    by_get = sign_twilio(f"{url}?{query}", {}).headers
+    answers = [
+        made,
+        client.get("/v1/inbound-endpoints"),
+        client.post(path, content=signed.body, headers=dict(signed.headers)),
+        client.get(f"{path}?{query}", headers=dict(by_get)),
+        client.post(path, content=signed.body + b"&a=1", headers=dict(signed.headers)),
+        client.post(path, content=signed.body, headers={"Content-Type": TEXT[:9]}),
+        client.get(f"{path}?{query}"),
+        client.get(f"/v1/inbound/{NUMBER}/{EMAIL}?{query}"),
+    ]
+    assert [answer.status_code for answer in answers] == [201, 200, 200, 200, 401, 415, 401, 404]
+    for answer in answers:
+        for word in (*PERSONAL, SECRET):
             assert word not in answer.text, (answer.request.method, word)
     return [answer.status_code for answer in answers]
 

@@ -15,7 +15,7 @@ from rules.kinds.consent import Consent, OptOutReach
 from rules.kinds.content import Identity
 from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.minimum_age import MinimumAge
-from rules.kinds.preconditions import ValidAddress
+from rules.kinds.preconditions import NotUnderReview, ValidAddress
 from rules.kinds.registers import Age, RegisterTest
 from rules.kinds.registry_listing import NumberReassignment, RegistryListing
 from rules.kinds.routes import ConfirmationRoute, GrantRoute, OpenRoute, RelationRoute, Route
@@ -81,6 +81,7 @@ def _law(chance: Random) -> list[Terms]:
     spare = _mostly(chance, chance.choice(((), NIGHT)), CONFIRMING)
     terms: list[Terms] = [
         ValidAddress(),
+        NotUnderReview(),
         Consent(routes=_routes(chance), reach=_reach(chance)),
         SendingHours(week=(day,) * 7, lifted_by=spare, holiday=(), is_holiday=_is_holiday),
     ]

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from api.app import ROUTES, Components, Doors, create_app, open_components
+from api.inbound.aws_sns import Fetch, fetch_https
 from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.roles import Role
 from api.settings import Settings
@@ -86,6 +87,7 @@ async def running_service(
     database_url: str | None = None,
     routes: Sequence[Any] = ROUTES,
     at: datetime | None = None,
+    fetch: Fetch = fetch_https,
     **settings: Any,
 ) -> AsyncIterator[TestService]:
     """Make the keys in ``folder``, start the application, and stop it at the end."""
@@ -95,7 +97,7 @@ async def running_service(
     log = io.StringIO()
     chosen = Settings(data=folder, database_url=database_url, **settings)
     with open_components(chosen, clock=clock, release=the_law(), log_stream=log) as components:
-        doors = create_app(components, routes=routes)
+        doors = create_app(components, routes=routes, fetch=fetch)
         async with (
             lifespan_of(doors),
             _client(doors.network) as client,

@@ -100,6 +100,8 @@ PLAIN = (
     EventKind.CONTRACT,
     EventKind.REVOKE,
     EventKind.CONFIRM,
+    EventKind.HOLD,
+    EventKind.RELEASE,
 )
 
 
@@ -143,6 +145,8 @@ def events() -> st.SearchStrategy[Event]:
         ends_at=st.none() | instants(),
         via=st.sampled_from((None, Via.REGISTRY)),
         held_until=st.none() | instants(),
+        index=st.sampled_from((None, 1, 2)),
+        answers=st.sampled_from((None, 1, 2)),
     )
 
 

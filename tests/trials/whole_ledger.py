@@ -24,6 +24,7 @@ from tests.support.databases import PostgresServer, open_engine
 from tests.support.service import TestService, running_service
 
 ANN, BOB, EVE = "+12125550123", "bob@example.com", "+12125550124"
+DAN = "dan@example.com"
 STRANGER, ERASED = "+12125550125", "+12125550126"
 TILE = 256
 
@@ -117,6 +118,8 @@ async def _fill(ledger: WholeLedger) -> None:
         await asked.stop(ERASED)
         await asked.erase(ERASED)
         await asked.stop(EVE, channel="sms")
+        held = {"event": "hold", "text": "what is this"}
+        await asked.post("/v1/consent-events", {"address": DAN, "sender": "acme", **held})
         checked = await asked.check(ANN)
         assert checked["verdict"] == "allow", checked
         await asked.post(f"/v1/checks/{checked['id']}/sent", {})

@@ -116,7 +116,7 @@ def test_a_whole_ledger_has_no_damage(ledger: Ledger) -> None:
     assert ledger.inspect() == []
     assert ledger.inspect_tail(10) == []
     assert ledger.inspect_tail(10_000) == []
-    unchanged = Rebuilt(ledger.recorder.organisation, PEOPLE + 2, 0, 0, 0)
+    unchanged = Rebuilt(ledger.recorder.organisation, PEOPLE + 2, 0, 0, 0, 0)
     assert ledger.rebuild() == unchanged
 
 
@@ -301,7 +301,7 @@ def test_what_follows_from_the_log_is_rebuilt(ledger: Ledger) -> None:
     ledger.change(SUPPRESSION, SUPPRESSION.c.idx == 301, channel="voice")
     assert ledger.inspect()
     organisation = ledger.recorder.organisation
-    assert ledger.rebuild() == Rebuilt(organisation, PEOPLE + 2, PEOPLE + 2, 2, 0)
+    assert ledger.rebuild() == Rebuilt(organisation, PEOPLE + 2, PEOPLE + 2, 2, 0, 0)
     assert ledger.inspect() == []
     assert ledger.rebuild().standings == 0
     assert [event.event for event in ledger.recorder.load_one(ANN).events] == ["grant", "revoke"]
