@@ -9,7 +9,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--faults", type=int, default=2, help="at how many calls of a run a disk fault is tried"
     )
     parser.addoption(
-        "--flips", type=int, default=400, help="in how many places of a database a bit is flipped"
+        "--flips", type=int, default=300, help="in how many places of a database a bit is flipped"
     )
     parser.addoption(
         "--every-byte", action="store_true", help="flip a bit of every byte of SQLite's file: hours"

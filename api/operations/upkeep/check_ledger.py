@@ -10,6 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+import api.tables
+import audit.tables
+import consent.tables
 from api.data_folder import DataFolder, hold
 from api.database import (
     reading_engine,
@@ -105,6 +108,7 @@ class _Look:
                 progress(min(self.tail, head.size))
             return
         yield from inspect_store(connection)
+        yield from _of_tables(connection)
         yield from _of_vault(connection, self.vault, self.keys)
         yield from _of_journal(connection, ErasureJournal.of(self.vault.root, self.keys))
         for one in sorted({head.organisation for head in heads}):
@@ -182,6 +186,18 @@ def _of_vault(connection: Connection, vault: Vault, keys: KeyRing) -> Iterator[D
     )
     for finding in found:
         yield Damage(finding.organisation, finding.log, None, Kind.VAULT, finding.detail)
+
+
+def _of_tables(connection: Connection) -> Iterator[Damage]:
+    """Every table has the columns that this version reads."""
+    for metadata in (consent.tables.METADATA, audit.tables.METADATA, api.tables.METADATA):
+        for table in metadata.sorted_tables:
+            try:
+                with connection.begin_nested():
+                    connection.execute(sa.select(table).limit(0))
+            except SQLAlchemyError:
+                detail = f"the table {table.name} has not the columns that it was made with"
+                yield Damage(None, None, None, Kind.DATABASE, detail)
 
 
 def _of_journal(connection: Connection, journal: ErasureJournal) -> Iterator[Damage]:
