@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -49,7 +50,7 @@ from api.operations.put_sender import PutSenders
 from api.operations.receive_reply import ReceiveReplies
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
-from api.operations.replay_erasures import replay_erasures
+from api.operations.replay_erasures import replay_erasures, withheld
 from api.operations.report_sending import ReportSending
 from api.operations.rotate_keys import KeyKeeper
 from api.operations.upkeep.open_ledger import open_ledger
@@ -209,13 +210,13 @@ def open_components(
         )
         stack.callback(reader.close)
         erasures = ErasureJournal.of(settings.vault or folder.vault, key_ring)
-        if why_not is None:
-            replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
         service = _service_of(
             settings, engine, reader, keys=key_ring, clock=clock, telemetry=telemetry
         )
-        if why_not is not None:
-            service.writer.refuse(why_not)
+        if why_not is None:
+            replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
+        else:
+            service = _read_only(service, why_not, erasures)
         copies = Registries(folder.registries, key_ring)
         reader.run_here(copies.refresh)
         yield Components(
@@ -253,6 +254,13 @@ def _service_of(
         writer=writer,
         callers=Callers(reader, clock),
     )
+
+
+def _read_only(service: Service, why_not: str, erasures: ErasureJournal) -> Service:
+    """The same service, which writes nothing, and tells of nobody where erasures are lacking."""
+    service.writer.refuse(why_not)
+    why_withheld = service.reader.run_here(lambda connection: withheld(connection, erasures))
+    return dataclasses.replace(service, withheld=why_withheld)
 
 
 def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:

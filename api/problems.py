@@ -76,6 +76,7 @@ STATUS_OF: dict[str, tuple[int, str]] = {
     "not_ready": (503, "Not ready"),
     "outcome_unknown": (503, "It is not known whether this was recorded"),
     "overloaded": (503, "Too much is waiting"),
+    "persons_withheld": (503, "Of nobody is anything told now"),
     "registry_unreadable": (503, "The copy of a register cannot be read"),
     "schema_error": (503, "The database is at another schema"),
     "standing_unreadable": (503, "What is on record of this person cannot be trusted"),

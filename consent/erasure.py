@@ -207,11 +207,11 @@ def open_record(
         context,
         nonce=stored.nonce,
         ciphertext=stored.ciphertext,
-        commit=bytes.fromhex(leaf.commit or ""),
+        commit=leaf.commitment,
     )
     try:
         return msgspec.json.decode(opened.canonical, type=ErasureRecord)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise BrokenSealError("the payload of an erasure cannot be read") from None
 
 

@@ -81,7 +81,7 @@ def _opened(
             context,
             nonce=stored.nonce,
             ciphertext=stored.ciphertext,
-            commit=bytes.fromhex(leaf.commit or ""),
+            commit=leaf.commitment,
         )
         return msgspec.json.decode(opened.canonical, type=dict[str, Any])
     except (BrokenSealError, msgspec.MsgspecError):

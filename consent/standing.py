@@ -170,7 +170,7 @@ def open_row(
             organisation, KeyKind.STANDING, row[1], subject, head_seq.to_bytes(8, "big")
         )
         standing = _DECODER.decode(opened)
-    except (BrokenSealError, UnknownKeyError, msgspec.MsgspecError):
+    except (BrokenSealError, UnknownKeyError, msgspec.MsgspecError, UnicodeDecodeError):
         return StandingUnreadableError("a standing does not open")
     if standing.format != _FORMAT:
         return StandingUnreadableError(f"a standing is of format {standing.format}")

@@ -68,6 +68,15 @@ def parse_address(text: str) -> Address:
     return _number(_digits_of(text) or text)
 
 
+def spellings_of_normalised(address: str) -> tuple[str, ...]:
+    """The spellings of an address that ``parse_address`` has normalised, mostly without parsing."""
+    if "@" in address:
+        return (address,)
+    _, spellings = spellings_of(address)
+    # An impossible number has one spelling, whatever its form: only parsing tells that it is one.
+    return (address,) if len(spellings) == 1 else parse_address(address).spellings
+
+
 @lru_cache(maxsize=10_000)
 def sender_id_of(text: str, *, default_country: str) -> SenderId:
     """Read a ``from``; national forms are those of ``default_country``, the sender's.

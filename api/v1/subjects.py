@@ -12,7 +12,7 @@ from api.openapi import shown
 from api.operations.erase_subject import Certificate, EraseSubjects, ErasureRequest
 from api.operations.lookup_subject import SubjectOnRecord, lookup_subject
 from api.operations.record_access import Access, AccessKind, RecordAccess
-from api.roles import Role, open_to
+from api.roles import Role, about_persons, open_to
 from api.v1.shapes import AddressText
 from consent.keys.key_ring import KeyRing
 from jurisdictions.addresses import parse_address
@@ -33,7 +33,9 @@ class _Whose(msgspec.Struct):
 @post(
     "/v1/subjects/lookup",
     status_code=200,
-    opt=open_to(Role.COLLECTOR, Role.AUDITOR) | shown(request={"address": "+12125550123"}),
+    opt=open_to(Role.COLLECTOR, Role.AUDITOR)
+    | about_persons()
+    | shown(request={"address": "+12125550123"}),
     operation_id="lookUpSubject",
     summary="What is on record of a person",
 )
