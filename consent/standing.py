@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, select
 from consent import tables
 from consent.among import ByMany
 from consent.errors import StandingUnreadableError
-from consent.events import ConsentEvent, RecordedKind
+from consent.events import MEMBERSHIPS, ConsentEvent, RecordedKind
 from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind
@@ -32,7 +32,10 @@ _FORMAT: Final = 1
 
 
 class KeptEvent(msgspec.Struct, frozen=True, array_like=True):
-    """An event as a check needs it: no address, no evidence, no text. ``index``: in the log."""
+    """An event as a check needs it: no address, no evidence, no text. ``index``: in the log.
+
+    ``elsewhere``: it was recorded of another address of the same person.
+    """
 
     index: int
     event: RecordedKind
@@ -48,6 +51,7 @@ class KeptEvent(msgspec.Struct, frozen=True, array_like=True):
     ends_at: datetime | None = None
     via: Via | None = None
     answers: int | None = None
+    elsewhere: bool = False
 
     @classmethod
     def of(cls, event: ConsentEvent, index: int) -> "KeptEvent":
@@ -70,29 +74,56 @@ class KeptEvent(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
+class Membership(msgspec.Struct, frozen=True):
+    """What a link or unlink makes of a person.
+
+    ``linked``: the ids of everybody else who is the same person from then on. ``carried``:
+    opt-outs and erasures that bind this one too from then on.
+    """
+
+    event: KeptEvent
+    linked: tuple[bytes, ...]
+    carried: tuple[KeptEvent, ...]
+
+
+Change = KeptEvent | Membership
+"""What one entry adds to its person's standing."""
+
+
+def change_of(event: ConsentEvent, index: int) -> Change:
+    """What an event that stands at ``index`` adds."""
+    kept = KeptEvent.of(event, index)
+    if event.event not in MEMBERSHIPS:
+        return kept
+    carried = [KeptEvent(**msgspec.structs.asdict(stop)) for stop in event.carried]
+    return Membership(kept, tuple(map(bytes.fromhex, event.linked)), tuple(carried))
+
+
 class Standing(msgspec.Struct, frozen=True, array_like=True):
     """A person's history: oldest first, events of one instant in the order of the log.
 
     ``recorded_at`` is when the newest entry was recorded; ``sent`` are dropped by it.
+    ``linked``: whose standings say what else this person said, in order.
     """
 
     events: tuple[KeptEvent, ...] = ()
     recorded_at: datetime | None = None
     format: int = _FORMAT
+    linked: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What a batch added to one person: their ``head_seq`` before and after, and the events."""
+    """What a batch added to one person: their ``head_seq`` before and after, and the changes."""
 
     subject: bytes
     head_seq_before: int
-    events: tuple[KeptEvent, ...]
+    changes: tuple[Change, ...]
 
     @property
     def head_seq(self) -> int:
-        """Each event is one entry of the person's."""
-        return self.head_seq_before + len(self.events)
+        """Each change is one entry of the person's."""
+        return self.head_seq_before + len(self.changes)
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -115,17 +146,24 @@ _UPSERT: Final = (
 )
 
 
-def fold(standing: Standing, events: Iterable[KeptEvent], *, recorded_at: datetime) -> Standing:
-    """Add events that were recorded at ``recorded_at``. Pure: folding a log rebuilds the row."""
+def fold(standing: Standing, changes: Iterable[Change], *, recorded_at: datetime) -> Standing:
+    """Add what was recorded at ``recorded_at``. Pure: folding a log rebuilds the row."""
     newest = recorded_at if standing.recorded_at is None else max(standing.recorded_at, recorded_at)
     oldest_sent = newest - SENT_KEPT
+    events, linked = list(standing.events), standing.linked
+    for change in changes:
+        if isinstance(change, Membership):
+            known = {event.index for event in events}
+            events.append(change.event)
+            events += [stop for stop in change.carried if stop.index not in known]
+            linked = change.linked
+        else:
+            events.append(change)
     kept = [
-        event
-        for event in (*standing.events, *events)
-        if event.event is not RecordedKind.SENT or event.at >= oldest_sent
+        event for event in events if event.event is not RecordedKind.SENT or event.at >= oldest_sent
     ]
     kept.sort(key=attrgetter("at", "index"))
-    return Standing(tuple(kept), newest)
+    return Standing(tuple(kept), newest, linked=linked)
 
 
 def seal(
@@ -212,7 +250,7 @@ def project(
         if isinstance(opened, StandingUnreadableError):
             unreadable[one.subject] = opened
             continue
-        standing = fold(opened, one.events, recorded_at=recorded_at)
+        standing = fold(opened, one.changes, recorded_at=recorded_at)
         sealed = seal(keys, organisation, one.subject, one.head_seq, standing, at=recorded_at)
         written.append(
             {

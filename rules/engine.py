@@ -10,7 +10,7 @@ from rules.history import Event, History
 from rules.rule import ANYWHERE, SINCE_EVER, Case, Rule, Value
 from rules.vocabulary import STRICTNESS, Certainty, EventKind, Force, ReasonCode, Verdict
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Raised whenever the same facts and rules may give another decision; each decision names it."""
 
 LONGEST_WAIT = timedelta(days=30)

@@ -24,7 +24,7 @@ from consent.ledger.errors import DamagedLogError
 from consent.ledger.leaf import Leaf, Log, decode_leaf
 from consent.ledger.tables import log_entry, log_payload, subject, subject_head
 from consent.reviews import Outcome, Review
-from consent.standing import KeptEvent, Standing
+from consent.standing import Change, KeptEvent, Standing, change_of
 
 PEOPLE_AT_ONCE = 256
 
@@ -85,7 +85,7 @@ class _Trail:
     seq: int = 0
     last: bytes | None = None
     index: int | None = None
-    kept: list[KeptEvent] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     reviews: dict[int, Review] = field(default_factory=dict)
     recorded_at: datetime | None = None
     readable: bool = True
@@ -143,7 +143,7 @@ class _Walk:
         if trail.recorded_at is None:
             person.standing, person.stands = Standing(), stored is None
             return
-        person.standing = standing.fold(Standing(), trail.kept, recorded_at=trail.recorded_at)
+        person.standing = standing.fold(Standing(), trail.changes, recorded_at=trail.recorded_at)
         opened = standing.open_row(
             self._keys, self._organisation, person.id, person.head_seq, stored
         )
@@ -210,11 +210,11 @@ class _Walk:
             self._suppressions.follow_erasure(entry.idx, leaf, payload)
             return
         event, address = decode_payload(payload)
-        kept = KeptEvent.of(event, entry.idx)
-        trail.kept.append(kept)
-        if event.event is RecordedKind.HOLD:
+        change = change_of(event, entry.idx)
+        trail.changes.append(change)
+        if event.event is RecordedKind.HOLD and isinstance(change, KeptEvent):
             trail.reviews[entry.idx] = reviews.opened_by(
-                kept, entry.event_id, entry.subject, leaf.recorded_at
+                change, entry.event_id, entry.subject, leaf.recorded_at
             )
         answered = trail.reviews.get(-1 if event.answers is None else event.answers)
         if answered is not None:
@@ -222,8 +222,8 @@ class _Walk:
             trail.reviews[answered.idx] = msgspec.structs.replace(answered, outcome=outcome)
         known = trail.recorded_at
         trail.recorded_at = leaf.recorded_at if known is None else max(known, leaf.recorded_at)
-        if event.event in STOPS and address is not None:
-            self._suppressions.follow_stop(kept, address)
+        if event.event in STOPS and address is not None and isinstance(change, KeptEvent):
+            self._suppressions.follow_stop(change, address)
 
     def _damage(self, index: int | None, kind: Kind, detail: str) -> Damage:
         return Damage(self._organisation, Log.CONSENT, index, kind, detail)
