@@ -365,7 +365,12 @@ def _with_linked(
     found = set(people)
     waiting = list(people)
     while waiting:
-        named = linked_of(connection, organisation, waiting.pop(), keys)
+        try:
+            named = linked_of(connection, organisation, waiting.pop(), keys)
+        except (BrokenSealError, UnknownKeyError):
+            raise BrokenSealError(
+                "it cannot be read who else is this person; nothing was erased"
+            ) from None
         linked = subjects.find_by_id(connection, organisation, named).keys()
         waiting += linked - found
         found |= linked

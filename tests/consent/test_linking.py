@@ -29,6 +29,7 @@ from consent.ledger.log import head
 from consent.linking import LINKED_MAX, PERMITTING, Linked, LinkInput
 from consent.on_record import OnRecord
 from consent.own_addresses import addresses_of
+from consent.standing import KeptEvent
 from consent.tables import standing, suppression
 from jurisdictions.addresses import Address, parse_address
 from rules.vocabulary import Channel, EventKind, Level, Purpose
@@ -432,16 +433,16 @@ def test_every_stop_goes_on_holding_and_a_rebuild_says_the_same(
         savepoint.rollback()
 
 
-def _reaches_as_far(at: Recorder, stop: object, index: int, played: list[Act]) -> bool:
+def _reaches_as_far(at: Recorder, stop: KeptEvent, index: int, played: list[Act]) -> bool:
     row = (
         at.connection.execute(sa.select(suppression).where(suppression.c.idx == index))
         .mappings()
         .first()
     )
     assert row is not None
-    channel, purpose = getattr(stop, "channel", None), getattr(stop, "purpose", None)
+    channel, purpose = stop.channel, stop.purpose
     return bool(
-        getattr(stop, "at") >= row["occurred_at"]
+        stop.at >= row["occurred_at"]
         and channel in (None, row["channel"])
         and purpose in (None, row["purpose"])
     )

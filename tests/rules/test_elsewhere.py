@@ -31,7 +31,7 @@ def said_elsewhere() -> st.SearchStrategy[list[Event]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(rules=releases(), batch=batches(most=1), said=said_elsewhere())
 def test_what_stands_against_a_message_elsewhere_never_loosens_it_here(
     rules: tuple[Rule, ...], batch: Sequence[Facts], said: list[Event]

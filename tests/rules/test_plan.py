@@ -14,8 +14,10 @@ from rules import kinds
 from rules.compiled.folding import KNOWN
 from rules.engine import decide_in_order
 from rules.facts import Facts, RegistryEntry
+from rules.history import Event, History
 from rules.kinds.consent import Consent
 from rules.kinds.content import Identity
+from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.registers import RegisterTest
 from rules.kinds.routes import ConfirmationRoute, GrantRoute
 from rules.kinds.sending_hours import SendingHours, Window
@@ -24,7 +26,7 @@ from rules.plan import compile_plan
 from rules.rule import Case, Found, Rule, Terms
 from rules.vocabulary import EventKind, Level, Purpose, Quality, ReasonCode, Verdict, Via
 from tests.support.campaigns import a_campaign
-from tests.support.law import a_grant, a_message_to, a_rule, an_event, at
+from tests.support.law import NOON, a_grant, a_message_to, a_rule, an_event, at
 from tests.support.law_strategies import releases
 from tests.support.strategies import batches
 
@@ -96,6 +98,36 @@ def test_the_short_way_leaves_out_nobody_whose_opt_out_lifts_the_hours() -> None
     decisions = compile_plan(rules).decide_many(facts)
     assert decisions[0].verdict is Verdict.ALLOW
     assert decisions == decide_in_order(facts, rules)
+
+
+def test_a_place_held_for_long_counts_as_long_as_it_is_held() -> None:
+    cap = FrequencyCap(limit=1, hours=1)
+    held = an_event(EventKind.SENT, "2026-02-01T12:00:00-05:00", held_until=NOON + timedelta(1))
+    rules, facts = (a_rule(cap),), (a_message_to(held),)
+    decisions = compile_plan(rules).decide_many(facts)
+    assert decisions[0].verdict is Verdict.DEFER
+    assert decisions == decide_in_order(facts, rules)
+
+
+@pytest.mark.slow
+@settings(max_examples=100)
+@given(rules=releases(), facts=batches(most=1), minutes=st.integers(0, 7))
+def test_a_confirmation_is_permitted_no_longer_than_its_window(
+    rules: tuple[Rule, ...], facts: list[Facts], minutes: int
+) -> None:
+    """Beside any law, one under which nothing but the confirmation of an opt-out may go."""
+    five = Period(5, Unit.MINUTES)
+    rules = (*rules, a_rule(Consent(routes=(), confirmation=five)))
+    made_at = facts[0].message.send_at - timedelta(minutes=minutes)
+    stopped = Event(event=EventKind.REVOKE, at=made_at)
+    message = replace(facts[0].message, purpose=Purpose.SERVICE, discard_after=None)
+    notice = replace(facts[0], message=message, history=History((stopped,)))
+    (decision,) = compile_plan(rules).decide_many([notice])
+    assert [decision] == decide_in_order([notice], rules)
+    if decision.verdict is Verdict.ALLOW:
+        assert minutes <= 5
+        assert decision.permitted_until is not None
+        assert decision.permitted_until <= made_at + timedelta(minutes=5, microseconds=1)
 
 
 def test_a_grant_made_after_the_entry_stands_in_spite_of_it() -> None:
