@@ -1,6 +1,7 @@
 """Everything on record of the people in a batch: standing, suppression and places held, merged."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
@@ -16,12 +17,15 @@ from consent.keys.key_ring import KeyRing
 from consent.standing import KeptEvent, Standing
 from consent.subjects import Subject
 from jurisdictions.addresses import Address
-from rules.history import NOTHING_ON_RECORD, Event, History
+from rules.history import NOTHING_ON_RECORD, Event, History, same_brand
 from rules.vocabulary import EventKind
 
 _LAW_OF_KIND: Final[Mapping[RecordedKind, EventKind]] = {
     kind: EventKind(kind.value) for kind in RecordedKind if kind.value in set(EventKind)
 }
+
+
+_STOPS: Final = frozenset({EventKind.REVOKE, EventKind.COMPLAINT})
 
 
 class OnRecord(msgspec.Struct, frozen=True):
@@ -46,11 +50,12 @@ class OnRecord(msgspec.Struct, frozen=True):
             return self.blind_index.hex()
         return min(self.subject, *self.linked).hex() if self.linked else self.subject.hex()
 
-    def history(self, sender: str) -> History:
+    def history(self, sender: str, former_names: Sequence[str] = ()) -> History:
         """The person's history as it bears on a message of ``sender``, an id in ``brands``.
 
         What concerns another sender carries that one's name as its brand, so that it is out
-        of scope here unless both senders go by one name. What has no sender concerns all.
+        of scope here unless both senders go by one name. What has no sender concerns all. An
+        opt-out that names the sender as it was called before concerns it too.
         """
         if not self.events and not self.holds:
             return NOTHING_ON_RECORD
@@ -59,6 +64,8 @@ class OnRecord(msgspec.Struct, frozen=True):
             for kept in self.events
             if (kind := _LAW_OF_KIND.get(kept.event)) is not None
         ]
+        if former_names:
+            events = [_under_present_name(event, former_names) for event in events]
         if self.holds:
             events.extend(
                 _place_of(hold, self._brand(None, hold.sender, sender)) for hold in self.holds
@@ -161,6 +168,14 @@ def _name_others(
             concerned.update([hold.sender for hold in answer.holds])
     others = concerned - named.keys()
     named.update(senders.load_names(connection, organisation, others))
+
+
+def _under_present_name(event: Event, former_names: Sequence[str]) -> Event:
+    if event.event not in _STOPS or event.brand is None:
+        return event
+    if not any(same_brand(event.brand, name) for name in former_names):
+        return event
+    return replace(event, brand=None)
 
 
 def _law_of(kept: KeptEvent, kind: EventKind, brand: str | None) -> Event:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jurisdictions.addresses import parse_address, sender_id_of
+from jurisdictions.addresses import address_meant, parse_address, sender_id_of
 from rules.vocabulary import NumberType, SenderForm
 
 
@@ -220,3 +220,30 @@ def test_a_numeric_sender_id_tells_its_country(
 ) -> None:
     sender_id = sender_id_of(text, default_country=default_country)
     assert (sender_id.country, sender_id.number_type) == (country, number_type)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("mailto:ann@example.com", "ann@example.com"),
+        ("mailto:ann@example.com?subject=stop", "ann@example.com"),
+        ("Ann Example <ann@example.com>", "ann@example.com"),
+        ("<mailto:ann@example.com>", "ann@example.com"),
+        ("'ann@example.com',", "ann@example.com"),
+        ("ann\u200b@example.com", "ann@example.com"),
+        ("tel:0012125550123", "+12125550123"),
+        ("00 44 20 7946 0018", "+ 44 20 7946 0018"),
+        # What is an address, or means none that is sure, stays as it is.
+        ("ann@example.com", "ann@example.com"),
+        ("+1 212 555 0123", "+1 212 555 0123"),
+        ("2125550123", "2125550123"),
+        ("mailto:nobody", "mailto:nobody"),
+        ("\u200b", "\u200b"),
+    ],
+)
+def test_an_odd_spelling_means_the_plain_address(written: str, meant: str) -> None:
+    assert address_meant(written) == meant
+
+
+def test_an_address_with_signs_that_nobody_sees_is_no_other_persons() -> None:
+    assert parse_address("ann\u200b@example.com").problem is not None
