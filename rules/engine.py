@@ -47,7 +47,12 @@ def decide(facts: Facts, rules: Sequence[Rule]) -> Decision:
     bound = [rule for rule in rules if rule.binds.match(facts)]
     laws = [value for rule in bound for value in rule.in_force(facts, at)]
     answers = (law.terms.grounds(facts, at) for law in laws)
-    case = Case(facts, at, tuple(answer for answer in answers if answer is not None))
+    case = Case(
+        facts,
+        at,
+        grounds=tuple(answer for answer in answers if answer is not None),
+        is_answered=is_answered(facts, bound),
+    )
 
     findings = findings_of(laws, case)
     verdict = strictest(findings)
@@ -97,6 +102,17 @@ def place_of(facts: Facts, decision: Decision) -> Event:
         topic=message.topic,
         brand=facts.sender.name,
         held_until=held_until,
+    )
+
+
+def is_answered(facts: Facts, bound: Sequence[Rule]) -> bool:
+    """Tell whether the law of the recipient's own place says what consent the message needs."""
+    at = facts.message.send_at
+    return any(
+        law.terms.grounds(facts, at) is not None
+        for rule in bound
+        if rule.binds.follows(facts.recipient)
+        for law in rule.in_force(facts, at)
     )
 
 

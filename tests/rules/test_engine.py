@@ -1,5 +1,6 @@
 """The reference, on the law of country XA."""
 
+from dataclasses import replace
 from datetime import date, time, timedelta
 
 import pytest
@@ -7,12 +8,13 @@ import pytest
 from rules.decision import Decision
 from rules.engine import decide, decide_in_order
 from rules.facts import Facts
-from rules.kinds.consent import Consent, GrantRoute
+from rules.kinds.consent import Consent, GrantRoute, OpenRoute
 from rules.kinds.content import Identity
 from rules.kinds.duties import RecordKeeping
 from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
 from rules.kinds.sending_hours import Day, SendingHours, Window
+from rules.plan import compile_plan
 from rules.rule import SINCE_EVER, Binds, Case, Found, Terms
 from rules.vocabulary import EventKind, Level, ObligationCode, Purpose, ReasonCode, Verdict
 from tests.support.law import NOON, a_grant, a_message_to, a_rule, an_event, at
@@ -131,8 +133,35 @@ def test_no_consent_rule_is_a_gap_and_no_permission() -> None:
         KnownJurisdiction(researched=frozenset({"XA"}), spared=frozenset({Purpose.AUTHENTICATION}))
     )
     assert codes(decide(a_message_to(a_grant()), (known,))) == [ReasonCode.UNKNOWN_JURISDICTION]
-    assert codes(decide(a_message_to(a_grant()), (known, CONSENT))) == []
+    here = Binds(recipient=frozenset({"XA"}))
+    ours = a_rule(Consent(routes=(OpenRoute(),)), binds=here)
+    assert codes(decide(a_message_to(), (known, ours))) == []
     assert codes(decide(a_message_to(purpose=Purpose.AUTHENTICATION), (known,))) == []
+
+
+@pytest.mark.parametrize(
+    ("binds", "answers"),
+    [
+        (Binds(recipient=frozenset({"XA"})), True),
+        (Binds(recipient=frozenset({"XA-1", "XA"}), sender=frozenset({"XB"})), True),
+        (Binds(either=frozenset({"XA", "XB"})), True),
+        (Binds(either=frozenset({"XB"})), False),
+        (Binds(sender=frozenset({"XB"})), False),
+        (Binds(), False),
+    ],
+)
+def test_only_the_law_of_the_recipients_place_closes_the_gap(
+    binds: Binds, *, answers: bool
+) -> None:
+    """What the sender's country asks of them permits nothing where nobody has read the law."""
+    known = a_rule(KnownJurisdiction(researched=frozenset({"XA"}), spared=frozenset()))
+    opened = a_rule(Consent(routes=(OpenRoute(),)), binds=binds)
+    message = a_message_to()
+    from_abroad = replace(message, sender=replace(message.sender, jurisdictions=("XB",)))
+    rules = (known, opened)
+    decision = decide(from_abroad, rules)
+    assert codes(decision) == ([] if answers else [ReasonCode.UNKNOWN_JURISDICTION])
+    assert compile_plan(rules).decide_many([from_abroad]) == [decision]
 
 
 class Broken(Terms):
