@@ -64,14 +64,24 @@ class Address:
     problem: str | None = None
 
 
-@lru_cache(maxsize=100_000)
+LONGEST_KEPT = 320
+"""No address is longer. What is, in an opt-out, is read each time: it may be of any length."""
+
+
 def parse_address(text: str) -> Address:
     """Parse an E.164 number or an e-mail address; ``problem`` tells what is wrong with it."""
+    return _parse(text) if len(text) > LONGEST_KEPT else _parse_and_keep(text)
+
+
+def _parse(text: str) -> Address:
     text = text.strip()
     if "@" in text:
         return _email(text)
     # A text of nothing but separators is kept as it came: it must not equal another one.
     return _number(_digits_of(text) or text)
+
+
+_parse_and_keep = lru_cache(maxsize=100_000)(_parse)
 
 
 def address_meant(text: str) -> str:

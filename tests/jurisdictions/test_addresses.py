@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jurisdictions.addresses import address_meant, parse_address, sender_id_of
+from jurisdictions.addresses import (
+    _parse_and_keep,
+    address_meant,
+    parse_address,
+    sender_id_of,
+)
 from rules.vocabulary import NumberType, SenderForm
 
 
@@ -247,3 +252,12 @@ def test_an_odd_spelling_means_the_plain_address(written: str, meant: str) -> No
 
 def test_an_address_with_signs_that_nobody_sees_is_no_other_persons() -> None:
     assert parse_address("ann\u200b@example.com").problem is not None
+
+
+def test_what_is_too_long_to_be_an_address_is_not_kept_in_memory() -> None:
+    before = _parse_and_keep.cache_info().currsize
+    for length in (321, 1_000_000):
+        assert parse_address("a" * length).problem is not None
+    assert _parse_and_keep.cache_info().currsize == before
+    parse_address("b" * 320)
+    assert _parse_and_keep.cache_info().currsize == before + 1
