@@ -7,7 +7,7 @@ means is law and is worked out in ``rules``; here it is only kept.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Final
 
@@ -25,8 +25,9 @@ from consent.rows import run
 from rules.vocabulary import Channel, Level, Purpose, Quality, Via
 
 SENT_KEPT: Final = timedelta(days=400)
-"""``sent`` older than this, counted back from the person's newest entry, is dropped: longer than
-any window that a frequency cap looks back on. Everything else is kept for good."""
+"""Of ``sent`` older than this, counted back from the person's newest entry, only the first and the
+last of each month and scope are kept: no frequency cap looks back so far, and a relation that lives
+by being used from month to month is shown by these. Everything else is kept for good."""
 
 _FORMAT: Final = 1
 
@@ -102,7 +103,7 @@ def change_of(event: ConsentEvent, index: int) -> Change:
 class Standing(msgspec.Struct, frozen=True, array_like=True):
     """A person's history: oldest first, events of one instant in the order of the log.
 
-    ``recorded_at`` is when the newest entry was recorded; ``sent`` are dropped by it.
+    ``recorded_at`` is when the newest entry was recorded; ``sent`` are thinned out by it.
     ``linked``: whose standings say what else this person said, in order.
     """
 
@@ -159,11 +160,24 @@ def fold(standing: Standing, changes: Iterable[Change], *, recorded_at: datetime
             linked = change.linked
         else:
             events.append(change)
-    kept = [
-        event for event in events if event.event is not RecordedKind.SENT or event.at >= oldest_sent
-    ]
+    kept: list[KeptEvent] = []
+    old: list[KeptEvent] = []
+    for event in events:
+        is_old = event.event is RecordedKind.SENT and event.at < oldest_sent
+        (old if is_old else kept).append(event)
+    kept += _thinned(old)
     kept.sort(key=attrgetter("at", "index"))
     return Standing(tuple(kept), newest, linked=linked)
+
+
+def _thinned(sent: Sequence[KeptEvent]) -> set[KeptEvent]:
+    """The first and the last of each month (UTC) and scope."""
+    ends: dict[tuple[object, ...], tuple[KeptEvent, KeptEvent]] = {}
+    for event in sorted(sent, key=attrgetter("at", "index")):
+        at = event.at.astimezone(UTC)
+        scope = (event.sender, event.brand, event.channel, event.purpose, at.year, at.month)
+        ends[scope] = (ends[scope][0] if scope in ends else event, event)
+    return {event for pair in ends.values() for event in pair}
 
 
 def seal(
