@@ -1,12 +1,14 @@
 """The reference, on the law of country XA."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, time, timedelta
+from functools import partial
 
 import pytest
 
 from rules.decision import Decision
-from rules.engine import decide, decide_in_order
+from rules.engine import decide, decide_each
 from rules.facts import Facts
 from rules.kinds.consent import Consent, GrantRoute, OpenRoute
 from rules.kinds.content import Identity
@@ -14,8 +16,9 @@ from rules.kinds.duties import RecordKeeping
 from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
 from rules.kinds.sending_hours import Day, SendingHours, Window
+from rules.places import Span, decide_in_order
 from rules.plan import compile_plan
-from rules.rule import SINCE_EVER, Binds, Case, Found, Terms
+from rules.rule import SINCE_EVER, Binds, Case, Found, Rule, Terms
 from rules.vocabulary import EventKind, Level, ObligationCode, Purpose, ReasonCode, Verdict
 from tests.support.law import NOON, a_grant, a_message_to, a_rule, an_event, at
 
@@ -181,8 +184,12 @@ def test_rules_bind_by_place_and_leave_others_alone() -> None:
     assert decide(a_message_to(), (either,)).verdict is Verdict.DENY
 
 
-def _in_order(*facts: Facts) -> list[Verdict]:
-    return [decision.verdict for decision in decide_in_order(facts, (CONSENT, HOURS, CAP))]
+def _in_order(*facts: Facts, rules: Sequence[Rule] = (CONSENT, HOURS, CAP)) -> list[Verdict]:
+    """Decide as one batch, each of whose messages holds a place for ten minutes."""
+    held = timedelta(minutes=10)
+    spans = [Span(one.message.send_at, one.message.send_at + held) for one in facts]
+    decided = decide_in_order(facts, spans, partial(decide_each, rules=rules))
+    return [decision.verdict for _, decision in decided]
 
 
 def test_an_allowed_message_holds_its_place_for_the_same_person_only() -> None:
@@ -201,7 +208,7 @@ def test_a_place_is_held_for_ten_minutes(minutes: int, verdict: Verdict) -> None
     once = a_rule(FrequencyCap(limit=1, hours=24))
     first = a_message_to()
     later = a_message_to(send_at=NOON + timedelta(minutes=minutes))
-    assert decide_in_order((first, later), (once,))[1].verdict is verdict
+    assert _in_order(first, later, rules=(once,))[1] is verdict
 
 
 def test_a_place_is_held_no_longer_than_the_message_may_go() -> None:
@@ -210,4 +217,4 @@ def test_a_place_is_held_no_longer_than_the_message_may_go() -> None:
     lasts = a_grant()
     first = a_message_to(expires)
     later = a_message_to(lasts, send_at=NOON + timedelta(minutes=5))
-    assert decide_in_order((first, later), (CONSENT, once))[1].verdict is Verdict.ALLOW
+    assert _in_order(first, later, rules=(CONSENT, once))[1] is Verdict.ALLOW
