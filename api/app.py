@@ -44,6 +44,7 @@ from api.operations.decide_reviews import DecideReviews
 from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
+from api.operations.link_subjects import LinkSubjects, UnlinkSubjects
 from api.operations.load_registry import LoadRegistry
 from api.operations.make_links import MakeLinks
 from api.operations.put_sender import PutSenders
@@ -124,6 +125,8 @@ ROUTES: tuple[Any, ...] = (
     subjects.post_lookup,
     rotation.post_renewal,
     subjects.post_erasure,
+    subjects.post_link,
+    subjects.post_unlink,
     checks.post_check,
     checks.get_check,
     checks.post_sent,
@@ -306,6 +309,7 @@ def create_app(
         "issue_keys": IssueKeys(),
         "key_keeper": KeyKeeper(key_ring),
         "key_ring": key_ring,
+        "link_subjects": LinkSubjects(key_ring),
         "load_registry": LoadRegistry(components.registries),
         "make_links": make_links,
         "put_senders": PutSenders(),
@@ -316,6 +320,7 @@ def create_app(
         "report_sending": ReportSending(key_ring, release=release.digest),
         "revoke_keys": RevokeKeys(),
         "stopping": Stopping(EventWorks(recording), key_ring),
+        "unlink_subjects": UnlinkSubjects(key_ring),
     }
     signer = CheckpointSigner(service, key_ring, components.vault)
     app = _litestar(service, routes, made, signer=signer, adopt=adopt)

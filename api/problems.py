@@ -49,6 +49,7 @@ STATUS_OF: dict[str, tuple[int, str]] = {
     "decision_superseded": (409, "The earlier answer no longer holds"),
     "links_unavailable": (409, "No links can be made yet"),
     "idempotency_mismatch": (409, "The idempotency key was used for another request"),
+    "link_too_large": (409, "More addresses than one person's"),
     "not_allowed": (409, "The message was not allowed"),
     "review_decided": (409, "The reply has been decided on"),
     "registry_conflict": (409, "Another copy of that date is on record"),
