@@ -17,7 +17,7 @@ from rules.vocabulary import STRICTNESS, EventKind
 from tests.support.law_strategies import releases
 from tests.support.strategies import batches, events
 
-AGAINST = (EventKind.REVOKE, EventKind.COMPLAINT, EventKind.SENT)
+AGAINST = (EventKind.REVOKE, EventKind.COMPLAINT, EventKind.SENT, EventKind.HOLD)
 """What counts at an address that has itself said stop."""
 
 
