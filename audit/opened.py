@@ -1,6 +1,7 @@
 """Entries opened for whoever may read them: the payload with its salt, or why it is withheld."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -13,7 +14,7 @@ from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind, PayloadContext, SealingKey, open_payload
 from consent.ledger.entries import Entry, StoredPayload, read_payloads
 from consent.ledger.leaf import Leaf
-from consent.ledger.tables import subject_key
+from consent.ledger.tables import subject, subject_key
 
 
 class Withheld(StrEnum):
@@ -48,36 +49,67 @@ _KEYS = ByMany(
 )
 
 
+_ERASED = ByMany(
+    lambda among: sa.select(subject.c.id, subject.c.erased_at).where(
+        subject.c.organisation == bindparam("organisation"),
+        among(subject.c.id, "ids"),
+        subject.c.erased_at.is_not(None),
+    )
+)
+
+
+def find_erased(
+    connection: Connection, organisation: str, people: Collection[bytes]
+) -> dict[bytes, datetime]:
+    """Which of these persons were erased, and when."""
+    if not people:
+        return {}
+    rows = _ERASED.execute(connection, {"organisation": organisation, "ids": list(people)})
+    return {row.id: row.erased_at for row in rows}
+
+
 class EntryOpener:
     """Opens payloads, a handful at a time; each person's keys are gone again after it.
 
-    ``erased``: persons of whom nothing may be told any more, decisions neither, though these lie
-    under another key than theirs.
+    Of an erased person nothing is told any more, decisions neither, though these lie under
+    another key than theirs.
     """
 
-    def __init__(self, organisation: str, keys: KeyRing, *, erased: Collection[bytes] = ()) -> None:
+    def __init__(self, organisation: str, keys: KeyRing) -> None:
         self._organisation = organisation
         self._keys = keys
-        self._erased = frozenset(erased)
 
     def open_many(
         self, connection: Connection, entries: Sequence[Entry], leaves: Sequence[Leaf]
     ) -> list[Opened | Withheld | None]:
-        """Open these entries, in their order; None for one that never had a payload."""
+        """Open these entries, in their order; None for one that never had a payload.
+
+        The number of statements does not grow with them.
+        """
         ids = [entry.event_id for entry in entries]
         stored = read_payloads(connection, self._organisation, ids)
-        people = {
+        sealed_for = {
             one.subject
             for one in stored.values()
             if one.subject is not None and one.key_kind == KeyKind.SUBJECT
         }
-        keys = self._keys_of(connection, people)
-        return [
-            None
-            if leaf.commit is None
-            else self._open(entry, leaf, stored.get(entry.event_id), keys)
-            for entry, leaf in zip(entries, leaves, strict=True)
-        ]
+        keys = self._keys_of(connection, sealed_for)
+        named = {entry.subject for entry in entries if entry.subject is not None}
+        erased = find_erased(connection, self._organisation, named)
+        opened: list[Opened | Withheld | None] = []
+        for entry, leaf in zip(entries, leaves, strict=True):
+            one = stored.get(entry.event_id)
+            if leaf.commit is None:
+                opened.append(None)
+            elif one is None:
+                opened.append(Withheld.ERASED)
+            elif one.key_kind == KeyKind.SUPPRESSION_PAYLOAD:
+                opened.append(Withheld.CONFIDENTIAL)
+            elif entry.subject in erased:
+                opened.append(Withheld.ERASED)
+            else:
+                opened.append(self._open(entry, leaf, one, keys))
+        return opened
 
     def _keys_of(
         self, connection: Connection, people: Collection[bytes]
@@ -98,16 +130,10 @@ class EntryOpener:
         self,
         entry: Entry,
         leaf: Leaf,
-        stored: StoredPayload | None,
+        stored: StoredPayload,
         keys: dict[tuple[bytes, int], SealingKey],
     ) -> Opened | Withheld:
-        if stored is None:
-            return Withheld.ERASED
         kind = KeyKind(stored.key_kind)
-        if kind is KeyKind.SUPPRESSION_PAYLOAD:
-            return Withheld.CONFIDENTIAL
-        if entry.subject in self._erased:
-            return Withheld.ERASED
         try:
             if kind is KeyKind.SUBJECT:
                 key = keys.get((entry.subject or b"", stored.key_version))

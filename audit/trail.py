@@ -15,19 +15,18 @@ from itertools import islice
 from typing import NamedTuple
 
 import msgspec
-import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
 from audit import decisions
 from audit.decision_records import OpenedDecision, open_payload_of
-from audit.opened import EntryOpener, Opened, Withheld
+from audit.opened import EntryOpener, Opened, Withheld, find_erased
 from consent import subjects, suppression
 from consent.among import ByMany
 from consent.events import ConsentEvent, RecordedKind, decode_payload
 from consent.keys.key_ring import KeyRing
 from consent.ledger.entries import Entry, entry_of, find_entries, read_entries, select_entries
 from consent.ledger.leaf import Leaf, Log, decode_leaf
-from consent.ledger.tables import log_entry, subject
+from consent.ledger.tables import log_entry
 from consent.own_addresses import in_parts
 from jurisdictions.addresses import Address
 
@@ -115,7 +114,7 @@ def find_person(
     ]
     return Person(
         subjects=ids,
-        erased=_erased_of(connection, organisation, ids),
+        erased=find_erased(connection, organisation, ids),
         others={
             Log.CONSENT: tuple(sorted(loose)),
             Log.DECISIONS: tuple(sorted(entry.index for entry in entries)),
@@ -143,7 +142,7 @@ def read_trail(
         for log in LOGS
     ]
     merged = list(islice(in_order(in_logs), count))
-    opener = EntryOpener(organisation, keys, erased=person.erased.keys())
+    opener = EntryOpener(organisation, keys)
     return list(opened_of(opener, connection, merged))
 
 
@@ -189,13 +188,6 @@ _OF_SUBJECTS = ByMany(
         )
         .order_by(log_entry.c.idx)
         .limit(bindparam("count"))
-    )
-)
-_ERASED = ByMany(
-    lambda among: sa.select(subject.c.id, subject.c.erased_at).where(
-        subject.c.organisation == bindparam("organisation"),
-        among(subject.c.id, "ids"),
-        subject.c.erased_at.is_not(None),
     )
 )
 _NO_LIMIT = 2**31
@@ -250,12 +242,3 @@ def _erasures_of(
             else:
                 erased.append(entry.subject)
     return erased, loose
-
-
-def _erased_of(
-    connection: Connection, organisation: str, ids: Sequence[bytes]
-) -> dict[bytes, datetime]:
-    if not ids:
-        return {}
-    rows = _ERASED.execute(connection, {"organisation": organisation, "ids": list(ids)})
-    return {row.id: row.erased_at for row in rows}

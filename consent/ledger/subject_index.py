@@ -1,7 +1,8 @@
-"""The index of subjects: a root over everybody's last entry, as of one size of the consent log.
+"""The index of subjects: a root over everybody's last entry, as of one size of a log.
 
 A trail's own chain shows that nothing inside it was left out; this shows that nothing was cut
-from its end. The root is stated in an ``index`` leaf, daily and by each export.
+from its end. The root is stated in an ``index`` leaf of that log: of the consent log daily and by
+each export, of the decisions log by each export.
 """
 
 from collections.abc import Collection
@@ -44,6 +45,7 @@ class IndexProof(msgspec.Struct, frozen=True):
 class SubjectIndex(msgspec.Struct, frozen=True):
     """The index of all subjects that have an entry, in order of id, when the log had ``size``."""
 
+    log: Log
     size: int
     count: int
     root: bytes
@@ -56,21 +58,32 @@ class SubjectIndex(msgspec.Struct, frozen=True):
 
 
 def compute(
-    connection: Connection, organisation: str, *, wanted: Collection[bytes] = ()
+    connection: Connection,
+    organisation: str,
+    log: Log = Log.CONSENT,
+    *,
+    wanted: Collection[bytes] = (),
 ) -> SubjectIndex:
-    """Compute the index from the subjects' rows, with proofs for those that are ``wanted``.
+    """Compute the index of a log from the subjects' rows, with proofs for who is ``wanted``.
 
     In one transaction that sees one state, or under the lock of the log's head: else the rows
     are not those of the size that it states. Memory does not grow with the subjects.
     """
-    size = ledger_log.head(connection, organisation, Log.CONSENT).size
+    size = ledger_log.head(connection, organisation, log).size
+    page = _PAGE if log is Log.CONSENT else _PAGE_OF_LOG
     proved = frozenset(wanted)
     growing = _Growing()
     heads: dict[int, SubjectHead] = {}
     after = b""
     while True:
         rows = connection.execute(
-            _PAGE, {"organisation": organisation, "after": after, "count": ROWS_AT_ONCE}
+            page,
+            {
+                "organisation": organisation,
+                "log": log.value,
+                "after": after,
+                "count": ROWS_AT_ONCE,
+            },
         ).all()
         for id_, seq, last in rows:
             head = SubjectHead(last.hex(), seq, id_.hex())
@@ -85,7 +98,7 @@ def compute(
         bytes.fromhex(head.subject): IndexProof(place, head, tuple(growing.proofs[place]))
         for place, head in heads.items()
     }
-    return SubjectIndex(size, growing.count, root, proofs)
+    return SubjectIndex(log, size, growing.count, root, proofs)
 
 
 def append(
@@ -97,7 +110,7 @@ def append(
     event_id: bytes | None = None,
     actor: str | None = None,
 ) -> Receipt:
-    """State the index in the consent log. Its leaf may come after entries that it does not know."""
+    """State the index in its log. Its leaf may come after entries that it does not know."""
     entry = SealedEntry(
         event_id=event_id or uuid7(recorded_at),
         type=ENTRY_TYPE,
@@ -106,7 +119,7 @@ def append(
         statement=index.statement,
     )
     (receipt,) = ledger_log.append_many(
-        connection, organisation, Log.CONSENT, [entry], recorded_at=recorded_at
+        connection, organisation, index.log, [entry], recorded_at=recorded_at
     )
     return receipt
 
@@ -173,5 +186,16 @@ _PAGE = (
         _SUBJECT.head_seq > 0,
     )
     .order_by(_SUBJECT.id)
+    .limit(bindparam("count"))
+)
+_OTHER = tables.subject_head.c
+_PAGE_OF_LOG = (
+    sa.select(_OTHER.id, _OTHER.head_seq, _OTHER.head_leaf_hash)
+    .where(
+        _OTHER.organisation == bindparam("organisation"),
+        _OTHER.log == bindparam("log"),
+        _OTHER.id > bindparam("after"),
+    )
+    .order_by(_OTHER.id)
     .limit(bindparam("count"))
 )
