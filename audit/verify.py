@@ -1192,7 +1192,7 @@ def _verify(bundle: Bundle, result: Result, kept: list[KeptNote]) -> Result:
             said = f"the manifest is not signed by {check.part['origin']}"
             found.add("other_key", said, log=check.log, file="manifest")
         check.run(keys)
-    if manifest.get("asked") and not found.count:
+    if (manifest.get("asked") or "trail.jsonl" in manifest["files"]) and not found.count:
         Story(bundle, checks).check()
     _check_files(bundle, manifest["files"])
     return result._replace(manifest=manifest, checks=checks, keys=keys)

@@ -82,6 +82,7 @@ def write_bundle(
     keys: KeyRing,
     spooled: Mapping[str, Iterable[bytes]] = MappingProxyType({}),
     asked: Mapping[str, object] | None = None,
+    whose: str | None = None,
     kept: Mapping[Log, Collection[int]] = MappingProxyType({}),
     extras: Iterable[tuple[str, Iterable[bytes]]] = (),
 ) -> dict[str, object]:
@@ -91,8 +92,8 @@ def write_bundle(
     state and parts give the same bytes. Memory does not grow with the entries, but with a
     person's. ``extras`` are further files, named with their chunks; the manifest vouches for them.
     ``spooled``: what ``telling.tell`` has written, by name; then nothing of that is read again,
-    and the bundle has the story that ``asked`` tells the scope of. ``kept``: sizes of checkpoints
-    that somebody keeps, and wants to compare.
+    and the bundle has the story that ``asked`` tells the scope of, and ``whose`` it is.
+    ``kept``: sizes of checkpoints that somebody keeps, and wants to compare.
     ``ExportError``: a log has not been signed, or not so far.
     """
     assert len({part.log for part in parts}) == len(parts), "a bundle has one part of each log"
@@ -112,7 +113,7 @@ def write_bundle(
         verifiers = [str(known) for writer in writers for known in writer.verifiers()]
         own: list[tuple[str, Iterable[bytes]]] = [
             ("keys.txt", ["".join(f"{known}\n" for known in verifiers).encode()]),
-            ("README.txt", [readme_of(manifest, verifiers).encode()]),
+            ("README.txt", [readme_of(manifest, verifiers, whose=whose).encode()]),
             ("verify.py", [resources.files("audit").joinpath("verify.py").read_bytes()]),
         ]
         story = [(name, spooled[name]) for name in (JSON_NAME, CSV_NAME) if name in spooled]
