@@ -54,6 +54,9 @@ from api.operations.record_events import RecordEvents
 from api.operations.replay_erasures import replay_erasures, withheld
 from api.operations.report_sending import ReportSending
 from api.operations.rotate_keys import KeyKeeper
+from api.operations.trails.ask_export import AskExports
+from api.operations.trails.export_files import ExportFiles
+from api.operations.trails.run_exports import AT_ONCE, ChangeJobs, ExportRunner
 from api.operations.upkeep.open_ledger import open_ledger
 from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.problems import answer_problem
@@ -65,8 +68,10 @@ from api.roles import Guard
 from api.settings import Settings
 from api.telemetry import Telemetry
 from api.v1 import (
+    access,
     checks,
     consent_events,
+    exports,
     health,
     inbound_endpoints,
     keys,
@@ -123,6 +128,14 @@ ROUTES: tuple[Any, ...] = (
     reviews.get_reviews,
     reviews.post_review,
     subjects.post_lookup,
+    subjects.post_trail,
+    access.post_access,
+    access.get_access,
+    exports.post_export,
+    exports.get_exports,
+    exports.get_export,
+    exports.delete_export,
+    exports.get_download,
     rotation.post_renewal,
     subjects.post_erasure,
     subjects.post_link,
@@ -160,6 +173,8 @@ class Components:
     erasures: ErasureJournal
     registries: Registries
     release: Release
+    export_reader: Reader
+    export_files: ExportFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +185,7 @@ class Doors:
     operator: ASGIApp
     litestar: Litestar
     signer: CheckpointSigner
+    exports: ExportRunner
 
 
 @contextmanager
@@ -212,6 +228,9 @@ def open_components(
             threads=settings.reader_threads,
         )
         stack.callback(reader.close)
+        # Exports read beside the others, so that no route waits for one.
+        export_reader = Reader(reading_engine(url, connections=AT_ONCE), threads=AT_ONCE)
+        stack.callback(export_reader.close)
         erasures = ErasureJournal.of(settings.vault or folder.vault, key_ring)
         service = _service_of(
             settings, engine, reader, keys=key_ring, clock=clock, telemetry=telemetry
@@ -230,6 +249,8 @@ def open_components(
             erasures=erasures,
             registries=copies,
             release=release or bundled_release(),
+            export_reader=export_reader,
+            export_files=ExportFiles(folder.exports),
         )
 
 
@@ -292,12 +313,25 @@ def create_app(
         links=make_links,
     )
     adopt = AdoptRelease(release)
+    signer = CheckpointSigner(service, key_ring, components.vault)
+    runner = ExportRunner(
+        service,
+        signer,
+        key_ring,
+        reader=components.export_reader,
+        files=components.export_files,
+        alone=components.settings.database_url is None,
+    )
     made = {
+        "ask_exports": AskExports(key_ring),
+        "change_jobs": ChangeJobs(),
         "check_messages": CheckMessages(gate),
         "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
         "event_works": EventWorks(recording),
+        "export_files": components.export_files,
+        "export_runner": runner,
         "found_organisation": FoundOrganisation(key_ring, release=release),
         "inbound": Inbound(
             base_url=components.settings.base_url,
@@ -322,9 +356,8 @@ def create_app(
         "stopping": Stopping(EventWorks(recording), key_ring),
         "unlink_subjects": UnlinkSubjects(key_ring),
     }
-    signer = CheckpointSigner(service, key_ring, components.vault)
     app = _litestar(service, routes, made, signer=signer, adopt=adopt)
-    return Doors(Front(app, service), Front(app, service, operator=True), app, signer)
+    return Doors(Front(app, service), Front(app, service, operator=True), app, signer, runner)
 
 
 def service_version() -> str:
@@ -353,9 +386,7 @@ def _litestar(
         dependencies={name: _provided(thing) for name, thing in made.items()},
         exception_handlers={Exception: answer_problem},
         openapi_config=None if signer else openapi_config(service_version()),
-        lifespan=[_lifespan_of(service, signer, adopt, made["key_keeper"])]
-        if signer and adopt
-        else [],
+        lifespan=[_lifespan_of(service, signer, adopt, made)] if signer and adopt else [],
         state=State({"check_messages": made["check_messages"]}),
         template_config=template_config(),
         logging_config=None,
@@ -368,7 +399,7 @@ def _provided(made: Any) -> Provide:
 
 
 def _lifespan_of(
-    service: Service, signer: CheckpointSigner, adopt: AdoptRelease, keeper: KeyKeeper
+    service: Service, signer: CheckpointSigner, adopt: AdoptRelease, made: Mapping[str, Any]
 ) -> Any:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -382,7 +413,8 @@ def _lifespan_of(
                 sweep_forever(service.writer),
                 sign_forever(service.writer, signer),
                 state_indexes_forever(service),
-                rotate_forever(service, keeper),
+                rotate_forever(service, made["key_keeper"]),
+                made["export_runner"].run_forever(),
             )
             tasks = [asyncio.create_task(task) for task in running]
         try:
@@ -390,6 +422,7 @@ def _lifespan_of(
         finally:
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             if service.writer.read_only is None:
                 await signer.sign_grown()
             await service.writer.stop()

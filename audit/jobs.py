@@ -4,7 +4,7 @@ Runs in the writer's turn and never commits. A job belongs to the process that c
 long as that is heard of; another one begins it anew after that.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -106,38 +106,49 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
 
 
-def add(
-    connection: Connection,
-    organisation: str,
-    id_: bytes,
-    asked: Asked,
-    *,
-    actor: str,
-    address: str | None,
-    subjects: Sequence[bytes],
-    keys: KeyRing,
-    now: datetime,
-) -> Job:
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job to be put on the list. ``address``: whose trail, where it is a person's."""
+
+    id: bytes
+    organisation: str
+    actor: str
+    asked: Asked
+    subjects: tuple[bytes, ...] = ()
+    address: str | None = None
+
+
+def add(connection: Connection, new: NewJob, *, keys: KeyRing, now: datetime) -> Job:
     """Put a job on the list of what is to be done."""
     sealed = None
-    if address is not None:
-        sealed = keys.seal(
-            organisation, KeyKind.STANDING, address.encode(), _SEALED_FOR, id_, at=now
-        )
+    if new.address is not None:
+        plain = new.address.encode()
+        there = (new.organisation, KeyKind.STANDING, plain, _SEALED_FOR, new.id)
+        sealed = keys.seal(*there, at=now)
     row = {
-        "id": id_,
-        "organisation": organisation,
-        "actor": actor,
+        "id": new.id,
+        "organisation": new.organisation,
+        "actor": new.actor,
         "state": State.WAITING.value,
-        "asked": msgspec.json.encode(asked),
+        "asked": msgspec.json.encode(new.asked),
         "sealed_address": sealed,
-        "subjects": b"".join(subjects),
+        "subjects": b"".join(new.subjects),
         "asked_at": now,
         "attempt_count": 0,
         "done_count": 0,
     }
     connection.execute(sa.insert(export_job), row)
-    return find(connection, organisation, id_)
+    return find(connection, new.organisation, new.id)
+
+
+def count_under_way(connection: Connection, organisation: str) -> int:
+    """How many of an organisation's jobs have not ended."""
+    states = [state.value for state in UNDER_WAY]
+    found: int = connection.execute(
+        sa.select(sa.func.count()).where(
+            export_job.c.organisation == organisation, export_job.c.state.in_(states)
+        )
+    ).scalar_one()
+    return found
 
 
 def find(connection: Connection, organisation: str, id_: bytes) -> Job:
@@ -157,11 +168,13 @@ def find_page(connection: Connection, organisation: str, before: bytes, count: i
     return [_job_of(row) for row in rows]
 
 
-def find_states(connection: Connection, ids: Collection[bytes]) -> dict[bytes, State]:
-    """Where these jobs stand, of whichever organisation; those that are not there are absent."""
-    columns = sa.select(export_job.c.id, export_job.c.state)
+def find_owners(
+    connection: Connection, ids: Collection[bytes]
+) -> dict[bytes, tuple[State, str | None]]:
+    """Where these jobs stand, of whichever organisation, and who does them."""
+    columns = sa.select(export_job.c.id, export_job.c.state, export_job.c.runner)
     rows = connection.execute(columns.where(export_job.c.id.in_(list(ids))))
-    return {row.id: State(row.state) for row in rows}
+    return {row.id: (State(row.state), row.runner) for row in rows}
 
 
 def is_any_due(connection: Connection, runner: str, *, alone: bool, now: datetime) -> bool:
@@ -238,6 +251,17 @@ def fail(connection: Connection, id_: bytes, runner: str, problem: str, *, now: 
         _end(connection, id_, State.FAILED, now, problem=problem)
 
 
+def release(connection: Connection, id_: bytes, runner: str, now: datetime) -> None:
+    """Let a job of this process wait again: it stops, and another one is to do it."""
+    values = {
+        "state": State.WAITING.value,
+        "runner": None,
+        "heard_at": now,
+        "attempt_count": export_job.c.attempt_count - 1,
+    }
+    connection.execute(sa.update(export_job).where(*_mine(id_, runner)).values(values))
+
+
 def cancel(connection: Connection, organisation: str, id_: bytes, *, now: datetime) -> Job:
     """End a job that is under way, or throw away what came of it. Again changes nothing."""
     job = find(connection, organisation, id_)
@@ -251,7 +275,8 @@ def withdraw(
 ) -> int:
     """Take back every export in which somebody stands who is being erased; say how many.
 
-    A person's own only if it is theirs; of a sender or a period all, for they may be in it.
+    A person's own only if it is theirs; of a sender or a period all, for they may be in it, and
+    those of nobody on record, for it may have been they.
     """
     states = [state.value for state in (*UNDER_WAY, State.DONE)]
     rows = connection.execute(
@@ -259,7 +284,8 @@ def withdraw(
     ).all()
     taken = 0
     for job in map(_job_of, rows):
-        if job.asked.scope is not ScopeKind.PERSON or not set(erased).isdisjoint(job.subjects):
+        is_other = job.asked.scope is ScopeKind.PERSON and job.subjects
+        if not is_other or not set(erased).isdisjoint(job.subjects):
             _end(connection, job.id, State.WITHDRAWN, now)
             taken += 1
     return taken
