@@ -223,13 +223,10 @@ def open_components(
         stack.callback(engine.dispose)
         if why_not is None:
             stack.callback(fold_log_in, engine)
-        reader = Reader(
-            reading_engine(url, connections=settings.reader_threads),
-            threads=settings.reader_threads,
-        )
+        reader = _reader_of(url, settings.reader_threads)
         stack.callback(reader.close)
         # Exports read beside the others, so that no route waits for one.
-        export_reader = Reader(reading_engine(url, connections=AT_ONCE), threads=AT_ONCE)
+        export_reader = _reader_of(url, AT_ONCE)
         stack.callback(export_reader.close)
         erasures = ErasureJournal.of(settings.vault or folder.vault, key_ring)
         service = _service_of(
@@ -252,6 +249,10 @@ def open_components(
             export_reader=export_reader,
             export_files=ExportFiles(folder.exports),
         )
+
+
+def _reader_of(url: str, threads: int) -> Reader:
+    return Reader(reading_engine(url, connections=threads), threads=threads)
 
 
 def _service_of(

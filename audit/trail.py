@@ -22,9 +22,19 @@ from audit.decision_records import OpenedDecision, open_payload_of
 from audit.opened import EntryOpener, Opened, Withheld, find_erased
 from consent import subjects, suppression
 from consent.among import ByMany
+from consent.erasure import ErasureRecord, open_record
 from consent.events import ConsentEvent, RecordedKind, decode_payload
+from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
-from consent.ledger.entries import Entry, entry_of, find_entries, read_entries, select_entries
+from consent.ledger.entries import (
+    Entry,
+    StoredPayload,
+    entry_of,
+    find_entries,
+    read_entries,
+    read_payloads,
+    select_entries,
+)
 from consent.ledger.leaf import Leaf, Log, decode_leaf
 from consent.ledger.tables import log_entry
 from consent.own_addresses import in_parts
@@ -35,6 +45,9 @@ LOGS = (Log.CONSENT, Log.DECISIONS)
 
 Places = Mapping[Log, int]
 """Where to go on in each log: the index of the first entry that is not told yet."""
+
+ADDRESSES_MAX = 64
+"""More than one person can have, and be erased with at once."""
 
 START: Places = dict.fromkeys(LOGS, 0)
 END: Places = dict.fromkeys(LOGS, 2**62)
@@ -236,9 +249,37 @@ def _erasures_of(
     erased: list[bytes] = []
     loose: set[int] = set()
     for index in places:
-        for entry in read_entries(connection, organisation, Log.CONSENT, index, index + 1):
+        for entry in _one_erasure(connection, organisation, index, keys):
             if entry.subject is None:
                 loose.add(index)
             else:
                 erased.append(entry.subject)
     return erased, loose
+
+
+def _one_erasure(
+    connection: Connection, organisation: str, index: int, keys: KeyRing
+) -> Iterator[Entry]:
+    """The entries of the erasure that begins there: one for each address of the person, which
+    follow on each other and hold the same record."""
+    end = index + ADDRESSES_MAX
+    entries = read_entries(connection, organisation, Log.CONSENT, index, end)
+    yield from entries[:1]
+    stored = read_payloads(connection, organisation, [entry.event_id for entry in entries])
+    record = _record_of(organisation, entries[0], stored, keys) if entries else None
+    for entry in entries[1:]:
+        if record is None or _record_of(organisation, entry, stored, keys) != record:
+            return
+        yield entry
+
+
+def _record_of(
+    organisation: str, entry: Entry, stored: Mapping[bytes, StoredPayload], keys: KeyRing
+) -> ErasureRecord | None:
+    payload = stored.get(entry.event_id)
+    if payload is None or decode_leaf(entry.leaf).type != RecordedKind.ERASE:
+        return None
+    try:
+        return open_record(organisation, entry, payload, keys=keys)
+    except (BrokenSealError, UnknownKeyError):
+        return None

@@ -22,7 +22,7 @@ class AccessRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Of whose record."""
 
     address: AddressText
-    cursor: Annotated[str | None, msgspec.Meta(max_length=300)] = None
+    cursor: Annotated[str, msgspec.Meta(max_length=300)] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT
 
 

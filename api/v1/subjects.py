@@ -69,7 +69,7 @@ class TrailRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Whose trail, and from where on."""
 
     address: AddressText
-    cursor: Annotated[str | None, msgspec.Meta(max_length=64)] = None
+    cursor: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT
 
 

@@ -125,7 +125,7 @@ class ExportRunner:
                 self._woken.clear()
                 with contextlib.suppress(RetryLaterError, ReadOnlyError):
                     await self.look()
-                # Not wait_for: until Python 3.12 it may swallow a cancellation that comes just then.
+                # Not wait_for: before Python 3.12 it may swallow a cancellation just then.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_SECONDS):
                         await self._woken.wait()
