@@ -60,7 +60,11 @@ def export(
     if job["state"] != "done":
         say_error(f"cleartosend: the export is {job['state']}: {job['problem'] or 'ask again'}")
         return Exit.FAILED
-    out.show({**job, "file": str(target)})
+    if out.for_people:
+        out.say(f"done: {job['entries_total']} entries in {target}")
+        out.say(f"sha256 {job['file_digest']}; verify it with: cleartosend verify {target}")
+    else:
+        out.record({**job, "file": str(target)})
     return Exit.DONE
 
 

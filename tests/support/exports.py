@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audit.exports import scopes
+from audit.exports.container import Sink
 from audit.exports.making import Source, make_export
 from audit.jobs import Asked, ScopeKind
 from audit.trail import LOGS
@@ -18,7 +19,7 @@ from consent.ledger.proofs import LogTree
 from jurisdictions.addresses import Address
 from rules.vocabulary import Via
 from tests.support.bundles import sign
-from tests.support.consents import ANN, BOB, DAY, an_event
+from tests.support.consents import ANN, BOB, DAY, Recorder, an_event
 from tests.support.gates import Desk
 
 MINUTE = DAY / 1440
@@ -55,10 +56,35 @@ def export_of(
     **asked: Any,
 ) -> bytes:
     """State the indexes, sign, and make the bundle of what is asked for."""
+    sink = io.BytesIO()
+    _export(one.recorder, folder, sink, whose=whose, step=step, **asked)
+    return sink.getvalue()
+
+
+class Nowhere:
+    """Takes a bundle and keeps nothing of it."""
+
+    def write(self, _chunk: bytes) -> None:
+        """Forget it."""
+
+
+def export_to_nowhere(one: Recorder, folder: Path) -> None:
+    """Make the bundle of everything."""
+    _export(one, folder, Nowhere())
+
+
+def _export(
+    one: Recorder,
+    folder: Path,
+    sink: Sink,
+    *,
+    whose: Address | None = None,
+    step: Callable[[int], None] = lambda _: None,
+    **asked: Any,
+) -> None:
     scope = ScopeKind.PERSON if whose is not None else ScopeKind.PERIOD
     wanted = Asked(**({"scope": scope} | asked))
-    keys = one.recorder.keys
-    planned = scopes.plan(one.connection, one.organisation, wanted, whose, keys=keys)
+    planned = scopes.plan(one.connection, one.organisation, wanted, whose, keys=one.keys)
     stated_at = [
         subject_index.append(
             one.connection, one.organisation, index, recorded_at=one.now, event_id=uuid7(one.now)
@@ -66,13 +92,12 @@ def export_of(
         for index in planned.indexes
     ]
     for log in LOGS:
-        sign(one.recorder, log, at=one.now)
-    sink = io.BytesIO()
+        sign(one, log, at=one.now)
     source = Source(
         organisation=one.organisation,
         at_once=lambda read: read(one.connection),
         apart=lambda read: read(one.connection),
-        keys=keys,
+        keys=one.keys,
     )
     make_export(
         source,
@@ -83,7 +108,6 @@ def export_of(
         whose=None if whose is None else whose.normalised,
         step=step,
     )
-    return sink.getvalue()
 
 
 def public_keys(one: Desk) -> list[str]:
