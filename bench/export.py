@@ -13,11 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from api.clock import SystemClock
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import PayloadContext, SealingKey, seal_payload
 from consent.ledger import tables
@@ -111,7 +112,7 @@ def _fill(data: Path, count: int) -> None:
     subprocess.run(command, capture_output=True, check=True)
     keys = KeyRing.open(data)
     engine = sa.create_engine(f"sqlite:///{data / 'cleartosend.sqlite3'}")
-    payload, now = canonical(_PAYLOAD), datetime.now(UTC)  # noqa: TID251 - the folder is a real one's
+    payload, now = canonical(_PAYLOAD), SystemClock().now()
     with engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA synchronous=OFF")
         organisation = _organisation(connection)
