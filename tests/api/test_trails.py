@@ -55,7 +55,8 @@ def test_pages_of_a_trail_are_the_whole(tmp_path: Path) -> None:
             for _ in range(3):
                 await desk.ask("POST", "/v1/opt-outs", {"address": ANN})
             whole = await trail_of(desk, ANN)
-            found, given = [], {}
+            found: list[dict[str, Any]] = []
+            given: dict[str, str] = {}
             while True:
                 page = await trail_of(desk, ANN, limit=2, **given)
                 found += page["items"]
