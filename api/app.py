@@ -315,24 +315,14 @@ def create_app(
     )
     adopt = AdoptRelease(release)
     signer = CheckpointSigner(service, key_ring, components.vault)
-    runner = ExportRunner(
-        service,
-        signer,
-        key_ring,
-        reader=components.export_reader,
-        files=components.export_files,
-        alone=components.settings.database_url is None,
-    )
+    runner = _runner_of(components, signer)
     made = {
-        "ask_exports": AskExports(key_ring),
-        "change_jobs": ChangeJobs(),
+        **_for_exports(components, runner),
         "check_messages": CheckMessages(gate),
         "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
         "event_works": EventWorks(recording),
-        "export_files": components.export_files,
-        "export_runner": runner,
         "found_organisation": FoundOrganisation(key_ring, release=release),
         "inbound": Inbound(
             base_url=components.settings.base_url,
@@ -359,6 +349,26 @@ def create_app(
     }
     app = _litestar(service, routes, made, signer=signer, adopt=adopt)
     return Doors(Front(app, service), Front(app, service, operator=True), app, signer, runner)
+
+
+def _runner_of(components: Components, signer: CheckpointSigner) -> ExportRunner:
+    return ExportRunner(
+        components.service,
+        signer,
+        components.keys,
+        reader=components.export_reader,
+        files=components.export_files,
+        alone=components.settings.database_url is None,
+    )
+
+
+def _for_exports(components: Components, runner: ExportRunner) -> dict[str, Any]:
+    return {
+        "ask_exports": AskExports(components.keys),
+        "change_jobs": ChangeJobs(),
+        "export_files": components.export_files,
+        "export_runner": runner,
+    }
 
 
 def service_version() -> str:
