@@ -33,6 +33,7 @@ from consent.ledger.entries import (
     find_entries,
     read_entries,
     read_payloads,
+    read_subject,
     select_entries,
 )
 from consent.ledger.leaf import Leaf, Log, decode_leaf
@@ -113,13 +114,19 @@ class TrailEntry:
 def find_person(
     connection: Connection, organisation: str, address: Address, *, keys: KeyRing
 ) -> Person:
-    """Everybody who is or was on record under an address, and what names nobody but is theirs."""
+    """Everybody who is or was on record under an address, and what names nobody but is theirs.
+
+    With them all who are the same person by a link. ``BrokenSealError``: who that is cannot be
+    read, and a trail without them would not be whole.
+    """
     indexes = subjects.blind_indexes_of(organisation, address, keys)
     found = subjects.find_by_index(connection, organisation, indexes, keys=keys)
-    living = list(dict.fromkeys(found[index].id for index in indexes if index in found))
+    here = list(dict.fromkeys(found[index].id for index in indexes if index in found))
+    linked = _linked_with(connection, organisation, here, keys)
     past, loose = _erasures_of(connection, organisation, address, keys)
-    ids = tuple(dict.fromkeys([*living, *past]))
-    strangers = decisions.find_strangers(connection, organisation, indexes, keys=keys)
+    ids = tuple(dict.fromkeys([*here, *linked, *past]))
+    theirs = {*indexes, *subjects.find_indexes(connection, organisation, linked)}
+    strangers = decisions.find_strangers(connection, organisation, theirs, keys=keys)
     entries = [
         entry
         for some in in_parts(sorted(strangers))
@@ -203,6 +210,7 @@ _OF_SUBJECTS = ByMany(
         .limit(bindparam("count"))
     )
 )
+_MEMBERSHIPS = frozenset({RecordedKind.LINK.value, RecordedKind.UNLINK.value})
 _NO_LIMIT = 2**31
 
 
@@ -234,6 +242,30 @@ def _entries_of(
     for index in islice(others, limit):
         found += read_entries(connection, organisation, log, index, index + 1)
     return sorted(found, key=lambda entry: entry.index)
+
+
+def _linked_with(
+    connection: Connection, organisation: str, ids: Sequence[bytes], keys: KeyRing
+) -> list[bytes]:
+    """Who else is this person by now: the last link or unlink in a chain names all of them."""
+    last: list[Entry] = []
+    for id_ in ids:
+        entries = read_subject(connection, organisation, Log.CONSENT, id_)
+        of_kind = (e for e in reversed(entries) if decode_leaf(e.leaf).type in _MEMBERSHIPS)
+        last += islice(of_kind, 1)
+    named: dict[bytes, None] = {}
+    for entry in opened_of(EntryOpener(organisation, keys), connection, last):
+        if not isinstance(entry.opened, Opened):
+            raise BrokenSealError("an entry that says who else is this person does not open")
+        says = msgspec.json.decode(entry.opened.canonical, type=_Membership)
+        named.update((bytes.fromhex(id_), None) for id_ in says.linked)
+    return list(subjects.find_by_id(connection, organisation, named))
+
+
+class _Membership(msgspec.Struct):
+    """Of a link or unlink, the ids of all others who are this person from then on."""
+
+    linked: tuple[str, ...] = ()
 
 
 def _erasures_of(

@@ -1,6 +1,7 @@
 """One person's story, whole and in order, and nobody else's."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,15 @@ import sqlalchemy as sa
 from audit import trail
 from audit.opened import Withheld
 from audit.trail import TrailEntry
-from consent.erasure import ErasureInput, erase
+from consent import subjects, suppression
+from consent.erasure import ErasureInput, ErasureRecord, _Act, erase
 from consent.events import RecordedKind
+from consent.keys.sealing import PayloadContext, seal_payload
+from consent.ledger.canonical import canonical
 from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log
+from consent.ledger.log import SealedEntry, append_many
+from jurisdictions.addresses import parse_address
 from rules.vocabulary import Via
 from tests.support.consents import ANN, BOB, DAY, an_event
 from tests.support.gates import BY_DAY, Desk, desk
@@ -140,3 +146,85 @@ def test_a_stranger_who_is_erased_has_a_trail_of_it(one_desk: Desk) -> None:
         now=one_desk.now,
     )
     assert story(read(one_desk)) == [("consent", "erase")]
+
+
+def link(one: Desk, whose: bytes, others: list[bytes], kind: str = "link") -> None:
+    """Say whose other addresses are this person's, as linking does."""
+    connection, organisation, keys = one.connection, one.organisation, one.recorder.keys
+    event_id = uuid7(one.now)
+    key = subjects.load_keys(connection, organisation, [whose], keys=keys)[whose]
+    payload = canonical({"event": kind, "linked": [id_.hex() for id_ in others]})
+    context = PayloadContext(organisation, event_id, kind, whose)
+    entry = SealedEntry(
+        event_id=event_id,
+        type=kind,
+        occurred_at=one.now,
+        subject=whose,
+        payload=seal_payload(key, context, payload),
+    )
+    append_many(connection, organisation, Log.CONSENT, [entry], recorded_at=one.now)
+
+
+def test_linked_addresses_are_one_trail_until_they_part(one_desk: Desk) -> None:
+    live_through(one_desk)
+    one_desk.check_one(one_desk.a_check("carol@example.com"))
+    later = one_desk.at(one_desk.now + DAY)
+    carol = parse_address("carol@example.com")
+    people = [later.recorder.record_one(whom, an_event()).subject for whom in (ANN, carol)]
+    alone = len(read(later))
+    for one, other in (people, people[::-1]):
+        link(later, one, [other])
+    together = read(later)
+    # Carol's grant, the decision about her from before she was on record, and two links.
+    assert len(together) == alone + 4
+    assert {entry.leaf.subject for entry in together} == {None, *(id_.hex() for id_ in people)}
+    assert "bob@example.com" not in repr(together)
+    for one in people:
+        link(later, one, [], kind="unlink")
+    assert len(read(later)) == alone + 2
+
+
+def test_who_is_erased_in_the_same_turn_is_another_story(one_desk: Desk) -> None:
+    live_through(one_desk)
+    later = one_desk.at(one_desk.now + DAY)
+    people = [
+        later.recorder.record_one(ANN, an_event()).subject,
+        later.recorder.record_one(BOB, an_event()).subject,
+    ]
+    keys = one_desk.recorder.keys
+    tokens = suppression.tokens_of(later.organisation, [ANN], keys=keys)
+    record = ErasureRecord(tokens=tokens, why="asked")
+    act = _Act(
+        connection=later.connection,
+        organisation=later.organisation,
+        event_id=uuid7(later.now),
+        at=later.now,
+        actor=None,
+        keys=keys,
+        now=later.now,
+    )
+    act.carry_out(people[:1], record)
+    # Bob is erased in the same turn, by a request of his own.
+    other = replace(act, event_id=uuid7(later.now))
+    other.carry_out(people[1:], ErasureRecord(tokens=(), why="asked"))
+    person = trail.find_person(later.connection, later.organisation, ANN, keys=keys)
+    assert person.subjects == (people[0],)
+
+
+def test_an_erasure_of_two_addresses_is_one_story(one_desk: Desk) -> None:
+    people = [one_desk.recorder.record_one(whom, an_event()).subject for whom in (ANN, BOB)]
+    keys = one_desk.recorder.keys
+    tokens = suppression.tokens_of(one_desk.organisation, [ANN, BOB], keys=keys)
+    act = _Act(
+        connection=one_desk.connection,
+        organisation=one_desk.organisation,
+        event_id=uuid7(one_desk.now),
+        at=one_desk.now,
+        actor=None,
+        keys=keys,
+        now=one_desk.now,
+    )
+    act.carry_out(people, ErasureRecord(tokens=tokens))
+    for address in (ANN, BOB):
+        found = trail.find_person(one_desk.connection, one_desk.organisation, address, keys=keys)
+        assert set(found.subjects) == set(people)
