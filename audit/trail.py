@@ -293,14 +293,18 @@ def _one_erasure(
     connection: Connection, organisation: str, index: int, keys: KeyRing
 ) -> Iterator[Entry]:
     """The entries of the erasure that begins there: one for each address of the person, which
-    follow on each other and hold the same record."""
+    follow on each other. Their records are the same, or that of the first tells for all of them
+    what is suppressed, which no erasure is without."""
     end = index + ADDRESSES_MAX
     entries = read_entries(connection, organisation, Log.CONSENT, index, end)
     yield from entries[:1]
     stored = read_payloads(connection, organisation, [entry.event_id for entry in entries])
     record = _record_of(organisation, entries[0], stored, keys) if entries else None
+    if record is None:
+        return
+    others = (record, msgspec.structs.replace(record, tokens=(), suppressed=()))
     for entry in entries[1:]:
-        if record is None or _record_of(organisation, entry, stored, keys) != record:
+        if _record_of(organisation, entry, stored, keys) not in others:
             return
         yield entry
 

@@ -35,6 +35,7 @@ _EVENTS: Final = {
     "unlink": "Addresses were recorded as no longer one person's",
     "hold": "A reply was put aside for a person to read; marketing waited meanwhile",
     "release": "A reply that had been put aside was read",
+    "check": "Somebody asked whether a message may be sent",
 }
 _LEVELS: Final = {
     Level.IMPLIED: "implied by what was done",
@@ -84,8 +85,8 @@ def _text(trail: Sequence[TrailEntry], person: Person, whose: str) -> Iterator[b
 
 def _whose(trail: Sequence[TrailEntry], person: Person, whose: str) -> str:
     said = f"Under the address {whose}."
-    for at in person.erased.values():
-        said += f" Somebody on record under it was erased on {_moment(at)}."
+    for at in dict.fromkeys(_moment(at) for at in person.erased.values()):
+        said += f" Somebody on record under it was erased on {at}."
     if not person.subjects and not trail:
         said += " Nothing is on record."
     return fill(said, _WIDTH)

@@ -206,7 +206,8 @@ def test_who_is_erased_in_the_same_turn_is_another_story(one_desk: Desk) -> None
     act.carry_out(people[:1], record)
     # Bob is erased in the same turn, by a request of his own.
     other = replace(act, event_id=uuid7(later.now))
-    other.carry_out(people[1:], ErasureRecord(tokens=(), why="asked"))
+    tokens = suppression.tokens_of(later.organisation, [BOB], keys=keys)
+    other.carry_out(people[1:], ErasureRecord(tokens=tokens, why="asked"))
     person = trail.find_person(later.connection, later.organisation, ANN, keys=keys)
     assert person.subjects == (people[0],)
 
