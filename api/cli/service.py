@@ -164,6 +164,7 @@ async def reach(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 async def opened_here(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that is opened in this process, for as long as this lasts."""
     from api.app import create_app, open_components
+    from api.cli.in_process import InProcessTransport
 
     quiet = msgspec.structs.replace(settings, log_level="error", log_requests="none")
     broken: Exception | None = None
@@ -171,7 +172,7 @@ async def opened_here(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         doors = create_app(components)
         async with (
             doors.litestar.lifespan(),
-            _client_of(httpx.ASGITransport(app=doors.operator)) as client,  # type: ignore[arg-type]
+            _client_of(InProcessTransport(app=doors.operator)) as client,  # type: ignore[arg-type]
         ):
             # The application's own end would wrap what is raised in here.
             try:
