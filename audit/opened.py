@@ -152,7 +152,7 @@ class EntryOpener:
                 context,
                 nonce=stored.nonce,
                 ciphertext=stored.ciphertext,
-                commit=bytes.fromhex(leaf.commit or ""),
+                commit=leaf.commitment,
             )
         except BrokenSealError:
             return Withheld.DAMAGED

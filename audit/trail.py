@@ -33,12 +33,11 @@ from consent.ledger.entries import (
     find_entries,
     read_entries,
     read_payloads,
-    read_subject,
     select_entries,
 )
 from consent.ledger.leaf import Leaf, Log, decode_leaf
 from consent.ledger.tables import log_entry
-from consent.own_addresses import in_parts
+from consent.own_addresses import in_parts, linked_of
 from jurisdictions.addresses import Address
 
 LOGS = (Log.CONSENT, Log.DECISIONS)
@@ -210,7 +209,6 @@ _OF_SUBJECTS = ByMany(
         .limit(bindparam("count"))
     )
 )
-_MEMBERSHIPS = frozenset({RecordedKind.LINK.value, RecordedKind.UNLINK.value})
 _NO_LIMIT = 2**31
 
 
@@ -247,25 +245,9 @@ def _entries_of(
 def _linked_with(
     connection: Connection, organisation: str, ids: Sequence[bytes], keys: KeyRing
 ) -> list[bytes]:
-    """Who else is this person by now: the last link or unlink in a chain names all of them."""
-    last: list[Entry] = []
-    for id_ in ids:
-        entries = read_subject(connection, organisation, Log.CONSENT, id_)
-        of_kind = (e for e in reversed(entries) if decode_leaf(e.leaf).type in _MEMBERSHIPS)
-        last += islice(of_kind, 1)
-    named: dict[bytes, None] = {}
-    for entry in opened_of(EntryOpener(organisation, keys), connection, last):
-        if not isinstance(entry.opened, Opened):
-            raise BrokenSealError("an entry that says who else is this person does not open")
-        says = msgspec.json.decode(entry.opened.canonical, type=_Membership)
-        named.update((bytes.fromhex(id_), None) for id_ in says.linked)
+    """Who else is this person by now."""
+    named = {id_ for one in ids for id_ in linked_of(connection, organisation, one, keys)}
     return list(subjects.find_by_id(connection, organisation, named))
-
-
-class _Membership(msgspec.Struct):
-    """Of a link or unlink, the ids of all others who are this person from then on."""
-
-    linked: tuple[str, ...] = ()
 
 
 def _erasures_of(

@@ -1,4 +1,4 @@
-"""Asks an application in this process, without a network; what is downloaded is never held whole."""
+"""Asks an application in this process, without a network; no download is held whole."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -32,8 +32,9 @@ class InProcessTransport(httpx.ASGITransport):
                     await pieces.put(None)
 
         task = asyncio.ensure_future(self.app(_scope_of(request), receive, send))
-        await asyncio.wait([task, started], return_when=asyncio.FIRST_COMPLETED)
-        if not started.done():
+        task.add_done_callback(lambda _: started.done() or started.cancel())
+        await asyncio.wait([started])
+        if started.cancelled():
             await task  # It raises what broke.
         answer = started.result()
         stream = _Pieces(pieces, task)

@@ -22,7 +22,7 @@ from api.operations.trails.ask_export import ID_PREFIX, AskExports, ExportReques
 from api.operations.trails.export_files import ExportFiles
 from api.operations.trails.run_exports import ChangeJobs, ExportRunner
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, page_of, place_of
-from api.roles import Caller, Role, open_to
+from api.roles import Caller, Role, about_persons, open_to
 from api.v1.shapes import AddressText, Instant, SenderName
 from api.work import Reply
 from audit import jobs
@@ -143,7 +143,9 @@ class ExportShape(msgspec.Struct, frozen=True, kw_only=True):
 @post(
     "/v1/exports",
     status_code=202,
-    opt=open_to(Role.AUDITOR) | shown(request={"scope": {"address": "+12125550123"}}),
+    opt=open_to(Role.AUDITOR)
+    | about_persons()
+    | shown(request={"scope": {"address": "+12125550123"}}),
     operation_id="startExport",
     summary="Export a person's trail, a sender's entries, or those of a period",
 )
@@ -217,7 +219,7 @@ async def delete_export(
 
 @get(
     "/v1/exports/{export:str}/download",
-    opt=open_to(Role.AUDITOR),
+    opt=open_to(Role.AUDITOR) | about_persons(),
     media_type="application/zip",
     operation_id="downloadExport",
     summary="The file of a finished export",

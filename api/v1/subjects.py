@@ -82,7 +82,7 @@ class _WhoseTrail(msgspec.Struct):
 @post(
     "/v1/subjects/trail",
     status_code=200,
-    opt=open_to(Role.AUDITOR) | shown(request={"address": "+12125550123"}),
+    opt=open_to(Role.AUDITOR) | about_persons() | shown(request={"address": "+12125550123"}),
     operation_id="readTrail",
     summary="Every event and decision of a person",
 )

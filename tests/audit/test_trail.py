@@ -10,14 +10,12 @@ import sqlalchemy as sa
 from audit import trail
 from audit.opened import Withheld
 from audit.trail import TrailEntry
-from consent import subjects, suppression
+from consent import linking, suppression
 from consent.erasure import ErasureInput, ErasureRecord, _Act, erase
 from consent.events import RecordedKind
-from consent.keys.sealing import PayloadContext, seal_payload
-from consent.ledger.canonical import canonical
 from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log
-from consent.ledger.log import SealedEntry, append_many
+from consent.linking import LinkInput
 from jurisdictions.addresses import parse_address
 from rules.vocabulary import Via
 from tests.support.consents import ANN, BOB, DAY, an_event
@@ -148,40 +146,36 @@ def test_a_stranger_who_is_erased_has_a_trail_of_it(one_desk: Desk) -> None:
     assert story(read(one_desk)) == [("consent", "erase")]
 
 
-def link(one: Desk, whose: bytes, others: list[bytes], kind: str = "link") -> None:
-    """Say whose other addresses are this person's, as linking does."""
-    connection, organisation, keys = one.connection, one.organisation, one.recorder.keys
-    event_id = uuid7(one.now)
-    key = subjects.load_keys(connection, organisation, [whose], keys=keys)[whose]
-    payload = canonical({"event": kind, "linked": [id_.hex() for id_ in others]})
-    context = PayloadContext(organisation, event_id, kind, whose)
-    entry = SealedEntry(
-        event_id=event_id,
-        type=kind,
-        occurred_at=one.now,
-        subject=whose,
-        payload=seal_payload(key, context, payload),
-    )
-    append_many(connection, organisation, Log.CONSENT, [entry], recorded_at=one.now)
-
-
 def test_linked_addresses_are_one_trail_until_they_part(one_desk: Desk) -> None:
     live_through(one_desk)
+    carol = parse_address("carol@example.com")
     one_desk.check_one(one_desk.a_check("carol@example.com"))
     later = one_desk.at(one_desk.now + DAY)
-    carol = parse_address("carol@example.com")
-    people = [later.recorder.record_one(whom, an_event()).subject for whom in (ANN, carol)]
+    later.recorder.record_one(carol, an_event())
     alone = len(read(later))
-    for one, other in (people, people[::-1]):
-        link(later, one, [other])
+    there, keys = (later.connection, later.organisation), later.recorder.keys
+    both = LinkInput(addresses=[ANN, carol])
+    linking.link(*there, both, keys=keys, now=later.now)
     together = read(later)
     # Carol's grant, the decision about her from before she was on record, and two links.
     assert len(together) == alone + 4
-    assert {entry.leaf.subject for entry in together} == {None, *(id_.hex() for id_ in people)}
+    assert len({entry.leaf.subject for entry in together} - {None}) == 2
     assert "bob@example.com" not in repr(together)
-    for one in people:
-        link(later, one, [], kind="unlink")
-    assert len(read(later)) == alone + 2
+    linking.unlink(*there, both, keys=keys, now=later.now)
+    assert {entry.leaf.subject for entry in read(later)} < {e.leaf.subject for e in together}
+
+
+def test_linked_addresses_that_were_erased_are_one_trail(one_desk: Desk) -> None:
+    live_through(one_desk)
+    carol = parse_address("carol@example.com")
+    later = one_desk.at(one_desk.now + DAY)
+    there, keys = (later.connection, later.organisation), later.recorder.keys
+    linking.link(*there, LinkInput(addresses=[ANN, carol]), keys=keys, now=later.now)
+    given = ErasureInput(address=ANN, event_id=uuid7(later.now), why="asked")
+    erase(*there, given, keys=keys, now=later.now)
+    for address in (ANN, carol):
+        person = trail.find_person(*there, address, keys=keys)
+        assert len(person.subjects) == len(person.erased) == 2
 
 
 def test_who_is_erased_in_the_same_turn_is_another_story(one_desk: Desk) -> None:
