@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -29,6 +29,7 @@ from api.callers import Callers
 from api.clock import Clock, SystemClock
 from api.data_folder import DataFolder
 from api.database import fold_log_in, reading_engine, writing_engine
+from api.dispatch.dispatcher import Dispatcher
 from api.errors import SettingsError
 from api.exchange import Service
 from api.front import Front
@@ -47,6 +48,8 @@ from api.operations.issue_keys import IssueKeys, RevokeKeys
 from api.operations.link_subjects import LinkSubjects, UnlinkSubjects
 from api.operations.load_registry import LoadRegistry
 from api.operations.make_links import MakeLinks
+from api.operations.propagation.follow_deliveries import ReportApplied, RetryDeliveries
+from api.operations.propagation.keep_webhooks import ChangeWebhooks, MakeWebhooks
 from api.operations.put_sender import PutSenders
 from api.operations.receive_reply import ReceiveReplies
 from api.operations.record_access import RecordAccess
@@ -71,6 +74,7 @@ from api.v1 import (
     access,
     checks,
     consent_events,
+    deliveries,
     exports,
     health,
     inbound_endpoints,
@@ -85,6 +89,7 @@ from api.v1 import (
     rotation,
     senders,
     subjects,
+    webhooks,
 )
 from api.v1.consent_events import EventWorks
 from api.v1.health import Readiness
@@ -149,6 +154,17 @@ ROUTES: tuple[Any, ...] = (
     permits.get_permit_keys,
     registries.put_snapshot,
     registries.get_registries,
+    webhooks.post_webhook,
+    webhooks.get_webhooks,
+    webhooks.get_webhook,
+    webhooks.post_rotated_secret,
+    webhooks.post_disabled_webhook,
+    webhooks.post_enabled_webhook,
+    webhooks.delete_webhook,
+    deliveries.get_deliveries,
+    deliveries.post_retry,
+    deliveries.post_applied,
+    deliveries.get_propagation,
     logs.get_logs,
     logs.get_checkpoint,
     logs.get_tile,
@@ -185,6 +201,7 @@ class Doors:
     operator: ASGIApp
     litestar: Litestar
     signer: CheckpointSigner
+    dispatcher: Dispatcher
     exports: ExportRunner
 
 
@@ -302,7 +319,7 @@ def create_app(
     ``fetch`` gets what providers publish, such as their certificates.
     """
     service = components.service
-    document = SchemaDocument(lambda: _litestar(service, routes, made))
+    document = SchemaDocument(lambda: _litestar(routes, made))
     key_ring, release = components.keys, components.release
     recording = RecordEvents(key_ring, release=release.digest)
     make_links = MakeLinks(key_ring, components.settings.public_base_url)
@@ -313,12 +330,16 @@ def create_app(
         permits=PermitSigner(*key_ring.permit_key()),
         links=make_links,
     )
-    adopt = AdoptRelease(release)
+    adopt, keeper = AdoptRelease(release, key_ring), KeyKeeper(key_ring)
     signer = CheckpointSigner(service, key_ring, components.vault)
     runner = _runner_of(components, signer)
+    to_loopback = components.settings.webhooks_to_loopback
+    dispatcher = Dispatcher(service, key_ring, release, to_loopback=to_loopback)
     made = {
         **_for_exports(components, runner),
+        "change_webhooks": ChangeWebhooks(key_ring),
         "check_messages": CheckMessages(gate),
+        "dispatcher": dispatcher,
         "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
@@ -332,23 +353,28 @@ def create_app(
         ),
         "inbound_works": InboundWorks(key_ring),
         "issue_keys": IssueKeys(),
-        "key_keeper": KeyKeeper(key_ring),
+        "key_keeper": keeper,
         "key_ring": key_ring,
         "link_subjects": LinkSubjects(key_ring),
         "load_registry": LoadRegistry(components.registries),
+        "make_webhooks": MakeWebhooks(key_ring, to_loopback=to_loopback),
         "make_links": make_links,
         "put_senders": PutSenders(),
         "readiness": Readiness(release=release.id),
         "registries": components.registries,
         "record_access": RecordAccess(),
         "release": release,
+        "report_applied": ReportApplied(),
         "report_sending": ReportSending(key_ring, release=release.digest),
+        "retry_deliveries": RetryDeliveries(),
         "revoke_keys": RevokeKeys(),
         "stopping": Stopping(EventWorks(recording), key_ring),
         "unlink_subjects": UnlinkSubjects(key_ring),
     }
-    app = _litestar(service, routes, made, signer=signer, adopt=adopt)
-    return Doors(Front(app, service), Front(app, service, operator=True), app, signer, runner)
+    untold = _Untold(service, signer, adopt, keeper, dispatcher, runner)
+    app = _litestar(routes, made, lifespan=untold.lifespan(components.settings))
+    front, operator = Front(app, service), Front(app, service, operator=True)
+    return Doors(front, operator, app, signer, dispatcher, runner)
 
 
 def _runner_of(components: Components, signer: CheckpointSigner) -> ExportRunner:
@@ -380,12 +406,10 @@ def service_version() -> str:
 
 
 def _litestar(
-    service: Service,
     routes: Sequence[Any],
     made: Mapping[str, Any],
     *,
-    signer: CheckpointSigner | None = None,
-    adopt: AdoptRelease | None = None,
+    lifespan: Any = None,
 ) -> Litestar:
     """Litestar adds pages of its own to an app that describes itself, so the one that serves
     does not, and its twin, which has nothing to do, is asked for the description."""
@@ -396,8 +420,8 @@ def _litestar(
         middleware=[Guard],
         dependencies={name: _provided(thing) for name, thing in made.items()},
         exception_handlers={Exception: answer_problem},
-        openapi_config=None if signer else openapi_config(service_version()),
-        lifespan=[_lifespan_of(service, signer, adopt, made)] if signer and adopt else [],
+        openapi_config=None if lifespan else openapi_config(service_version()),
+        lifespan=[lifespan] if lifespan else [],
         state=State({"check_messages": made["check_messages"]}),
         template_config=template_config(),
         logging_config=None,
@@ -409,34 +433,54 @@ def _provided(made: Any) -> Provide:
     return Provide(lambda: made, sync_to_thread=False)
 
 
-def _lifespan_of(
-    service: Service, signer: CheckpointSigner, adopt: AdoptRelease, made: Mapping[str, Any]
-) -> Any:
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        service.writer.start()
-        service.telemetry.started(version=service_version(), sqlite=sqlite3.sqlite_version)
-        tasks = []
-        if service.writer.read_only is None:
-            await adopt_everywhere(service, adopt)
-            await signer.sign_grown()
-            running = (
-                sweep_forever(service.writer),
-                sign_forever(service.writer, signer),
-                state_indexes_forever(service),
-                rotate_forever(service, made["key_keeper"]),
-                made["export_runner"].run_forever(),
-            )
-            tasks = [asyncio.create_task(task) for task in running]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            if service.writer.read_only is None:
-                await signer.sign_grown()
-            await service.writer.stop()
-            service.telemetry.stopped()
+@dataclass(frozen=True, slots=True)
+class _Untold:
+    """What the service does by itself, without being told, for as long as it runs."""
 
-    return lifespan
+    service: Service
+    signer: CheckpointSigner
+    adopt: AdoptRelease
+    keeper: KeyKeeper
+    dispatcher: Dispatcher
+    exports: ExportRunner
+
+    def lifespan(self, settings: Settings) -> Any:
+        """What Litestar runs around all requests."""
+
+        @asynccontextmanager
+        async def lifespan(_: Litestar) -> AsyncIterator[None]:
+            service = self.service
+            service.writer.start()
+            service.telemetry.started(version=service_version(), sqlite=sqlite3.sqlite_version)
+            tasks: list[asyncio.Task[None]] = []
+            if service.writer.read_only is None:
+                await adopt_everywhere(service, self.adopt)
+                await self.signer.sign_grown()
+                tasks = [asyncio.create_task(task) for task in await self._running(settings)]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                if service.writer.read_only is None:
+                    await self.signer.sign_grown()
+                await service.writer.stop()
+                service.telemetry.stopped()
+
+        return lifespan
+
+    async def _running(self, settings: Settings) -> Sequence[Coroutine[Any, Any, None]]:
+        service, dispatcher = self.service, self.dispatcher
+        running = [
+            sweep_forever(service.writer),
+            sign_forever(service.writer, self.signer),
+            state_indexes_forever(service),
+            rotate_forever(service, self.keeper),
+            self.exports.run_forever(),
+        ]
+        if settings.dispatch:
+            if settings.database_url is None:  # Whoever held a claim held the folder too.
+                await dispatcher.let_go()
+            running.append(dispatcher.run_forever())
+        return running

@@ -20,6 +20,7 @@ STATUS_OF: dict[str, tuple[int, str]] = {
     "invalid_request": (400, "The request does not fit its shape"),
     "address_in_url": (400, "An address stands in the URL"),
     "address_missing": (400, "Whose opt-out it is does not show"),
+    "endpoint_refused": (400, "No webhook is sent there"),
     "event_in_future": (400, "Nobody can have said this tomorrow"),
     "event_refused": (400, "The event cannot stand on record as it was sent"),
     "invalid_address": (400, "No address can be written so"),
@@ -32,6 +33,7 @@ STATUS_OF: dict[str, tuple[int, str]] = {
     "yaml_file_error": (400, "The file cannot be read"),
     "stale_request": (401, "The provider's call is too old"),
     "unauthenticated": (401, "No valid key"),
+    "signature_refused": (401, "Not signed by the one that it concerns"),
     "unverified": (401, "Not signed by the provider"),
     "forbidden": (403, "Not for this role"),
     "fork_refused": (409, "The ledger needs no new origin, or none would help"),
@@ -92,6 +94,7 @@ STATUS_OF: dict[str, tuple[int, str]] = {
 _POINTERS = {
     "unknown_region": "/recipient/region",
     "unknown_time_zone": "/recipient/time_zone",
+    "endpoint_refused": "/url",
     "invalid_address": "/address",
     "address_missing": "/address",
     "event_in_future": "/at",

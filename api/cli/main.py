@@ -17,6 +17,7 @@ from api.cli.keys import keys
 from api.cli.ledger import ledger
 from api.cli.organisations import organisations
 from api.cli.output import Exit, say_error
+from api.cli.propagation import propagation
 from api.cli.registries import registries
 from api.cli.rules import rules
 from api.cli.scenarios import scenarios
@@ -52,6 +53,7 @@ for _command in (
     erase,
     export,
     access,
+    propagation,
     verify,
     database_role,
 ):

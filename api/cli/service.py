@@ -82,11 +82,11 @@ class OperatorService:
                 file.flush()
                 os.fsync(file.fileno())
 
-    async def all_of(self, path: str) -> AsyncIterator[dict[str, Any]]:
+    async def all_of(self, path: str, **query: str) -> AsyncIterator[dict[str, Any]]:
         """Every item of a list, page after page."""
         cursor: dict[str, str] = {}
         while True:
-            page = await self.get(path, limit=200, **cursor)
+            page = await self.get(path, limit=200, **query, **cursor)
             for item in page["items"]:
                 yield item
             if page["next_cursor"] is None:
@@ -166,7 +166,10 @@ async def opened_here(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     from api.app import create_app, open_components
     from api.cli.in_process import InProcessTransport
 
-    quiet = msgspec.structs.replace(settings, log_level="error", log_requests="none")
+    # A command that is here for a moment does not begin to carry what it could not see arrive.
+    quiet = msgspec.structs.replace(
+        settings, log_level="error", log_requests="none", dispatch=False
+    )
     broken: Exception | None = None
     with open_components(quiet, log_stream=sys.stderr) as components:
         doors = create_app(components)

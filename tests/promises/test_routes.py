@@ -18,6 +18,8 @@ PUBLIC = {
     "GET /metrics",
     "GET /schema",
     "GET /.well-known/jwks.json",
+    # Signed by the receiver of the delivery.
+    "POST /v1/deliveries/{delivery:str}/applied",
     "POST /v1/inbound/{provider:str}/{endpoint:str}",
     "GET /v1/inbound/{provider:str}/{endpoint:str}",
     "GET /u/{token:str}",
@@ -66,6 +68,16 @@ ROLES = {
     "POST /v1/links": {Role.SENDER},
     "PUT /v1/registries/{registry:str}/snapshots/{as_of:str}": {Role.LEGAL},
     "GET /v1/registries": {Role.LEGAL},
+    "POST /v1/webhooks": {Role.ADMIN},
+    "GET /v1/webhooks": {Role.ADMIN},
+    "GET /v1/webhooks/{webhook:str}": {Role.ADMIN},
+    "POST /v1/webhooks/{webhook:str}/rotate-secret": {Role.ADMIN},
+    "POST /v1/webhooks/{webhook:str}/disable": {Role.ADMIN},
+    "POST /v1/webhooks/{webhook:str}/enable": {Role.ADMIN},
+    "DELETE /v1/webhooks/{webhook:str}": {Role.ADMIN},
+    "GET /v1/webhooks/{webhook:str}/deliveries": {Role.ADMIN},
+    "POST /v1/deliveries/{delivery:str}/retry": {Role.ADMIN},
+    "GET /v1/propagation": {Role.AUDITOR},
     "GET /v1/logs": {Role.AUDITOR},
     "GET /v1/logs/{log:str}/checkpoint": {Role.AUDITOR},
     "GET /v1/logs/{log:str}/tile/{level:str}/{tile:path}": {Role.AUDITOR},
@@ -100,6 +112,8 @@ def address_of(path: str) -> str:
         .replace("{export:str}", "exp_" + "0" * 32)
         .replace("{registry:str}", "us-national-dnc")
         .replace("{as_of:str}", "2026-11-01")
+        .replace("{webhook:str}", "whk_none")
+        .replace("{delivery:str}", "dlv_" + "0" * 32)
         .replace("{log:str}", "consent")
         .replace("{level:str}", "0")
         .replace("{tile:path}", "000")
