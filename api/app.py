@@ -337,9 +337,8 @@ def create_app(
     dispatcher = Dispatcher(service, key_ring, release, to_loopback=to_loopback)
     made = {
         **_for_exports(components, runner),
-        "change_webhooks": ChangeWebhooks(key_ring),
+        **_for_webhooks(components, dispatcher),
         "check_messages": CheckMessages(gate),
-        "dispatcher": dispatcher,
         "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
@@ -357,16 +356,13 @@ def create_app(
         "key_ring": key_ring,
         "link_subjects": LinkSubjects(key_ring),
         "load_registry": LoadRegistry(components.registries),
-        "make_webhooks": MakeWebhooks(key_ring, to_loopback=to_loopback),
         "make_links": make_links,
         "put_senders": PutSenders(),
         "readiness": Readiness(release=release.id),
         "registries": components.registries,
         "record_access": RecordAccess(),
         "release": release,
-        "report_applied": ReportApplied(),
         "report_sending": ReportSending(key_ring, release=release.digest),
-        "retry_deliveries": RetryDeliveries(),
         "revoke_keys": RevokeKeys(),
         "stopping": Stopping(EventWorks(recording), key_ring),
         "unlink_subjects": UnlinkSubjects(key_ring),
@@ -375,6 +371,17 @@ def create_app(
     app = _litestar(routes, made, lifespan=untold.lifespan(components.settings))
     front, operator = Front(app, service), Front(app, service, operator=True)
     return Doors(front, operator, app, signer, dispatcher, runner)
+
+
+def _for_webhooks(components: Components, dispatcher: Dispatcher) -> dict[str, Any]:
+    keys, to_loopback = components.keys, components.settings.webhooks_to_loopback
+    return {
+        "change_webhooks": ChangeWebhooks(keys),
+        "dispatcher": dispatcher,
+        "make_webhooks": MakeWebhooks(keys, to_loopback=to_loopback),
+        "report_applied": ReportApplied(),
+        "retry_deliveries": RetryDeliveries(),
+    }
 
 
 def _runner_of(components: Components, signer: CheckpointSigner) -> ExportRunner:
