@@ -309,12 +309,11 @@ def create_app(
         links=make_links,
     )
     adopt, keeper = AdoptRelease(release, key_ring), KeyKeeper(key_ring)
-    to_loopback = components.settings.webhooks_to_loopback
-    dispatcher = Dispatcher(service, key_ring, release, to_loopback=to_loopback)
+    propagation = _propagation(components)
+    dispatcher: Dispatcher = propagation["dispatcher"]
     made = {
-        "change_webhooks": ChangeWebhooks(key_ring),
+        **propagation,
         "check_messages": CheckMessages(gate),
-        "dispatcher": dispatcher,
         "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
@@ -332,16 +331,13 @@ def create_app(
         "key_ring": key_ring,
         "link_subjects": LinkSubjects(key_ring),
         "load_registry": LoadRegistry(components.registries),
-        "make_webhooks": MakeWebhooks(key_ring, to_loopback=to_loopback),
         "make_links": make_links,
         "put_senders": PutSenders(),
         "readiness": Readiness(release=release.id),
         "registries": components.registries,
         "record_access": RecordAccess(),
         "release": release,
-        "report_applied": ReportApplied(),
         "report_sending": ReportSending(key_ring, release=release.digest),
-        "retry_deliveries": RetryDeliveries(),
         "revoke_keys": RevokeKeys(),
         "stopping": Stopping(EventWorks(recording), key_ring),
         "unlink_subjects": UnlinkSubjects(key_ring),
@@ -350,6 +346,19 @@ def create_app(
     untold = _Untold(service, signer, adopt, keeper, dispatcher)
     app = _litestar(routes, made, lifespan=untold.lifespan(components.settings))
     return Doors(Front(app, service), Front(app, service, operator=True), app, signer, dispatcher)
+
+
+def _propagation(components: Components) -> dict[str, Any]:
+    keys, to_loopback = components.keys, components.settings.webhooks_to_loopback
+    return {
+        "change_webhooks": ChangeWebhooks(keys),
+        "dispatcher": Dispatcher(
+            components.service, keys, components.release, to_loopback=to_loopback
+        ),
+        "make_webhooks": MakeWebhooks(keys, to_loopback=to_loopback),
+        "report_applied": ReportApplied(),
+        "retry_deliveries": RetryDeliveries(),
+    }
 
 
 def service_version() -> str:
