@@ -57,6 +57,9 @@ from api.operations.record_events import RecordEvents
 from api.operations.replay_erasures import replay_erasures, withheld
 from api.operations.report_sending import ReportSending
 from api.operations.rotate_keys import KeyKeeper
+from api.operations.trails.ask_export import AskExports
+from api.operations.trails.export_files import ExportFiles
+from api.operations.trails.run_exports import AT_ONCE, ChangeJobs, ExportRunner
 from api.operations.upkeep.open_ledger import open_ledger
 from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.problems import answer_problem
@@ -68,9 +71,11 @@ from api.roles import Guard
 from api.settings import Settings
 from api.telemetry import Telemetry
 from api.v1 import (
+    access,
     checks,
     consent_events,
     deliveries,
+    exports,
     health,
     inbound_endpoints,
     keys,
@@ -128,6 +133,14 @@ ROUTES: tuple[Any, ...] = (
     reviews.get_reviews,
     reviews.post_review,
     subjects.post_lookup,
+    subjects.post_trail,
+    access.post_access,
+    access.get_access,
+    exports.post_export,
+    exports.get_exports,
+    exports.get_export,
+    exports.delete_export,
+    exports.get_download,
     rotation.post_renewal,
     subjects.post_erasure,
     subjects.post_link,
@@ -176,6 +189,8 @@ class Components:
     erasures: ErasureJournal
     registries: Registries
     release: Release
+    export_reader: Reader
+    export_files: ExportFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +202,7 @@ class Doors:
     litestar: Litestar
     signer: CheckpointSigner
     dispatcher: Dispatcher
+    exports: ExportRunner
 
 
 @contextmanager
@@ -224,11 +240,11 @@ def open_components(
         stack.callback(engine.dispose)
         if why_not is None:
             stack.callback(fold_log_in, engine)
-        reader = Reader(
-            reading_engine(url, connections=settings.reader_threads),
-            threads=settings.reader_threads,
-        )
+        reader = _reader_of(url, settings.reader_threads)
         stack.callback(reader.close)
+        # Exports read beside the others, so that no route waits for one.
+        export_reader = _reader_of(url, AT_ONCE)
+        stack.callback(export_reader.close)
         erasures = ErasureJournal.of(settings.vault or folder.vault, key_ring)
         service = _service_of(
             settings, engine, reader, keys=key_ring, clock=clock, telemetry=telemetry
@@ -247,7 +263,13 @@ def open_components(
             erasures=erasures,
             registries=copies,
             release=release or bundled_release(),
+            export_reader=export_reader,
+            export_files=ExportFiles(folder.exports),
         )
+
+
+def _reader_of(url: str, threads: int) -> Reader:
+    return Reader(reading_engine(url, connections=threads), threads=threads)
 
 
 def _service_of(
@@ -309,10 +331,13 @@ def create_app(
         links=make_links,
     )
     adopt, keeper = AdoptRelease(release, key_ring), KeyKeeper(key_ring)
+    signer = CheckpointSigner(service, key_ring, components.vault)
+    runner = _runner_of(components, signer)
     propagation = _propagation(components)
     dispatcher: Dispatcher = propagation["dispatcher"]
     made = {
         **propagation,
+        **_for_exports(components, runner),
         "check_messages": CheckMessages(gate),
         "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
@@ -342,10 +367,30 @@ def create_app(
         "stopping": Stopping(EventWorks(recording), key_ring),
         "unlink_subjects": UnlinkSubjects(key_ring),
     }
-    signer = CheckpointSigner(service, key_ring, components.vault)
-    untold = _Untold(service, signer, adopt, keeper, dispatcher)
+    untold = _Untold(service, signer, adopt, keeper, dispatcher, runner)
     app = _litestar(routes, made, lifespan=untold.lifespan(components.settings))
-    return Doors(Front(app, service), Front(app, service, operator=True), app, signer, dispatcher)
+    front, operator = Front(app, service), Front(app, service, operator=True)
+    return Doors(front, operator, app, signer, dispatcher, runner)
+
+
+def _runner_of(components: Components, signer: CheckpointSigner) -> ExportRunner:
+    return ExportRunner(
+        components.service,
+        signer,
+        components.keys,
+        reader=components.export_reader,
+        files=components.export_files,
+        alone=components.settings.database_url is None,
+    )
+
+
+def _for_exports(components: Components, runner: ExportRunner) -> dict[str, Any]:
+    return {
+        "ask_exports": AskExports(components.keys),
+        "change_jobs": ChangeJobs(),
+        "export_files": components.export_files,
+        "export_runner": runner,
+    }
 
 
 def _propagation(components: Components) -> dict[str, Any]:
@@ -406,6 +451,7 @@ class _Untold:
     adopt: AdoptRelease
     keeper: KeyKeeper
     dispatcher: Dispatcher
+    exports: ExportRunner
 
     def lifespan(self, settings: Settings) -> Any:
         """What Litestar runs around all requests."""
@@ -440,6 +486,7 @@ class _Untold:
             sign_forever(service.writer, self.signer),
             state_indexes_forever(service),
             rotate_forever(service, self.keeper),
+            self.exports.run_forever(),
         ]
         if settings.dispatch:
             if settings.database_url is None:  # Whoever held a claim held the folder too.
