@@ -333,11 +333,11 @@ def create_app(
     adopt, keeper = AdoptRelease(release, key_ring), KeyKeeper(key_ring)
     signer = CheckpointSigner(service, key_ring, components.vault)
     runner = _runner_of(components, signer)
-    to_loopback = components.settings.webhooks_to_loopback
-    dispatcher = Dispatcher(service, key_ring, release, to_loopback=to_loopback)
+    propagation = _propagation(components)
+    dispatcher: Dispatcher = propagation["dispatcher"]
     made = {
+        **propagation,
         **_for_exports(components, runner),
-        **_for_webhooks(components, dispatcher),
         "check_messages": CheckMessages(gate),
         "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
@@ -373,17 +373,6 @@ def create_app(
     return Doors(front, operator, app, signer, dispatcher, runner)
 
 
-def _for_webhooks(components: Components, dispatcher: Dispatcher) -> dict[str, Any]:
-    keys, to_loopback = components.keys, components.settings.webhooks_to_loopback
-    return {
-        "change_webhooks": ChangeWebhooks(keys),
-        "dispatcher": dispatcher,
-        "make_webhooks": MakeWebhooks(keys, to_loopback=to_loopback),
-        "report_applied": ReportApplied(),
-        "retry_deliveries": RetryDeliveries(),
-    }
-
-
 def _runner_of(components: Components, signer: CheckpointSigner) -> ExportRunner:
     return ExportRunner(
         components.service,
@@ -401,6 +390,19 @@ def _for_exports(components: Components, runner: ExportRunner) -> dict[str, Any]
         "change_jobs": ChangeJobs(),
         "export_files": components.export_files,
         "export_runner": runner,
+    }
+
+
+def _propagation(components: Components) -> dict[str, Any]:
+    keys, to_loopback = components.keys, components.settings.webhooks_to_loopback
+    return {
+        "change_webhooks": ChangeWebhooks(keys),
+        "dispatcher": Dispatcher(
+            components.service, keys, components.release, to_loopback=to_loopback
+        ),
+        "make_webhooks": MakeWebhooks(keys, to_loopback=to_loopback),
+        "report_applied": ReportApplied(),
+        "retry_deliveries": RetryDeliveries(),
     }
 
 
