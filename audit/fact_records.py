@@ -53,6 +53,7 @@ class EventRecord(_Record, frozen=True, kw_only=True):
     at: datetime
     brand: str | None = None
     channel: Channel | None = None
+    elsewhere: bool = False
     ends_at: datetime | None = None
     event: EventKind
     expires_at: datetime | None = None
@@ -143,6 +144,7 @@ class FactsRecord(_Record, frozen=True, kw_only=True):
 
     history: tuple[EventRecord, ...] = ()
     message: MessageRecord | Any
+    overdue_since: datetime | None = None
     recipient: RecipientRecord
     registries: dict[str, RegistryRecord] = {}
     sender: SenderRecord | Any
@@ -170,6 +172,7 @@ class FactsWriter:
             FactsRecord(
                 history=tuple([_event(event) for event in facts.history.events]),
                 message=self._message(facts.message),
+                overdue_since=facts.overdue_since,
                 recipient=_recipient(facts.recipient),
                 registries={
                     name: RegistryRecord(as_of=entry.as_of, listed=entry.listed)
@@ -213,6 +216,7 @@ def read_facts(written: bytes) -> Facts:
             name: RegistryEntry(registry=name, listed=entry.listed, as_of=entry.as_of)
             for name, entry in record.registries.items()
         },
+        overdue_since=record.overdue_since,
     )
 
 
@@ -222,6 +226,7 @@ def _event(event: Event) -> EventRecord:
         at=event.at,
         brand=event.brand,
         channel=event.channel,
+        elsewhere=event.elsewhere,
         ends_at=event.ends_at,
         event=event.event,
         expires_at=event.expires_at,
@@ -252,6 +257,7 @@ def _to_event(record: EventRecord) -> Event:
         held_until=record.held_until,
         index=record.index,
         answers=record.answers,
+        elsewhere=record.elsewhere,
     )
 
 

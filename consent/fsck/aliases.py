@@ -46,13 +46,12 @@ class Aliases:
         return _BY_SUBJECT.execute(self._connection, wanted).all()
 
     def compare(
-        self, aliases: Collection[Alias], told: Collection[str], *, may_lack: bool, may_have: int
+        self, aliases: Collection[Alias], told: Collection[str], *, may_have: int
     ) -> Iterator[str]:
         """What is wrong between a person's ``aliases`` and the addresses ``told`` by their entries.
 
         ``may_have``: that many aliases need not be told; who began as a stranger has one, for
-        their first entry tells no address. ``may_lack``: an address of theirs may have gone by an
-        unlinking.
+        their first entry tells no address.
         """
         explained: set[Alias] = set()
         missing: list[list[Alias]] = []
@@ -67,7 +66,7 @@ class Aliases:
                     missing.append(of_spelling)
         if len(set(aliases) - explained) > may_have:
             yield "an address that none of the person's entries tells leads to them"
-        if not may_lack and any(not self._leads_to_somebody(one) for one in missing):
+        if any(not self._leads_to_somebody(one) for one in missing):
             yield "an address that the person's entries tell leads to nobody"
 
     def _leads_to_somebody(self, of_spelling: Sequence[Alias]) -> bool:

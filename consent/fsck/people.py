@@ -25,7 +25,7 @@ from consent.ledger.errors import DamagedLogError
 from consent.ledger.leaf import Leaf, Log, decode_leaf
 from consent.ledger.tables import log_entry, log_payload, subject, subject_head
 from consent.reviews import Outcome, Review
-from consent.standing import KeptEvent, Standing
+from consent.standing import Change, KeptEvent, Standing, change_of
 
 PEOPLE_AT_ONCE = 256
 
@@ -91,13 +91,12 @@ class _Trail:
     seq: int = 0
     last: bytes | None = None
     index: int | None = None
-    kept: list[KeptEvent] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     reviews: dict[int, Review] = field(default_factory=dict)
     recorded_at: datetime | None = None
     readable: bool = True
     addresses: set[str] = field(default_factory=set)
     began_as_stranger: bool = False
-    was_linked: bool = False
 
     def go_on(self, entry: Any) -> None:
         """Take ``entry`` for the last one; a place that it does not say is the next."""
@@ -163,7 +162,7 @@ class _Walk:
         if trail.recorded_at is None:
             person.standing, person.stands = Standing(), stored is None
             return
-        person.standing = standing.fold(Standing(), trail.kept, recorded_at=trail.recorded_at)
+        person.standing = standing.fold(Standing(), trail.changes, recorded_at=trail.recorded_at)
         opened = standing.open_row(
             self._keys, self._organisation, person.id, person.head_seq, stored
         )
@@ -181,10 +180,7 @@ class _Walk:
         if not trail.readable or person.erased:
             return
         found = self._aliases.compare(
-            aliases,
-            trail.addresses,
-            may_have=int(trail.began_as_stranger),
-            may_lack=trail.was_linked,
+            aliases, trail.addresses, may_have=int(trail.began_as_stranger)
         )
         for detail in found:
             person.damages.append(self._damage(trail.index, Kind.ALIAS, detail))
@@ -245,13 +241,13 @@ class _Walk:
         event, address = decode_payload(payload)
         if address is not None:
             trail.addresses.add(address)
-        elif not trail.kept:
+        elif not trail.changes:
             trail.began_as_stranger = True
-        kept = KeptEvent.of(event, entry.idx)
-        trail.kept.append(kept)
-        if event.event is RecordedKind.HOLD:
+        change = change_of(event, entry.idx)
+        trail.changes.append(change)
+        if event.event is RecordedKind.HOLD and isinstance(change, KeptEvent):
             trail.reviews[entry.idx] = reviews.opened_by(
-                kept, entry.event_id, entry.subject, leaf.recorded_at
+                change, entry.event_id, entry.subject, leaf.recorded_at
             )
         answered = trail.reviews.get(-1 if event.answers is None else event.answers)
         if answered is not None:
@@ -259,8 +255,8 @@ class _Walk:
             trail.reviews[answered.idx] = msgspec.structs.replace(answered, outcome=outcome)
         known = trail.recorded_at
         trail.recorded_at = leaf.recorded_at if known is None else max(known, leaf.recorded_at)
-        if event.event in STOPS and address is not None:
-            self._suppressions.follow_stop(kept, address)
+        if event.event in STOPS and address is not None and isinstance(change, KeptEvent):
+            self._suppressions.follow_stop(change, address)
 
     def _damage(self, index: int | None, kind: Kind, detail: str) -> Damage:
         return Damage(self._organisation, Log.CONSENT, index, kind, detail)

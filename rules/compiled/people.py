@@ -14,7 +14,7 @@ from rules.facts import Facts
 from rules.history import Event
 from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.minimum_age import MinimumAge
-from rules.kinds.preconditions import NotUnderReview, ValidAddress
+from rules.kinds.preconditions import NotUnderReview, OptOutsArrived, ValidAddress
 from rules.kinds.registry_listing import NumberReassignment
 from rules.rule import Case, Ground, Terms, Value
 from rules.vocabulary import Verdict
@@ -88,13 +88,17 @@ def _has_free_places(folding: Folding, person: Person, at: datetime) -> bool:
     if not folding.capped or len(person.sent) < folding.cap_limit:
         return True
     since = at - folding.cap_span
-    return sum(event.at > since for event in person.sent) < folding.cap_limit
+    # A place counts for as long as it is held, whenever that began.
+    counting = [event for event in person.sent if event.at > since or event.held_until is not None]
+    return len(counting) < folding.cap_limit
 
 
 def _stands_clear(folding: Folding, facts: Facts) -> bool:
     """Tell whether neither address nor age nor any register gives cause to look closer."""
     recipient = facts.recipient
     if folding.transfers or recipient.address_problem is not None:
+        return False
+    if facts.overdue_since is not None:
         return False
     if recipient.age is not None and recipient.age < folding.oldest_minor:
         return False
@@ -127,6 +131,8 @@ def _has_cause(terms: Terms, facts: Facts, *, free: bool) -> bool:
     match terms:
         case ValidAddress():
             return facts.recipient.address_problem is not None
+        case OptOutsArrived():
+            return facts.overdue_since is not None
         case MinimumAge(age=age):
             return facts.recipient.age is not None and facts.recipient.age < age
         case NumberReassignment(registry=registry, required=required):

@@ -21,11 +21,25 @@ class ValidAddress(Terms):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptOutsArrived(Terms):
+    """What sends the message knows of every opt-out that it should know by now."""
+
+    def findings(self, case: Case) -> tuple[Found, ...]:
+        """Give ``propagation_overdue`` where an opt-out has not arrived by its deadline."""
+        since = case.facts.overdue_since
+        if since is None:
+            return ()
+        detail = (("since", since.isoformat()),)
+        return (Found(Verdict.DENY, ReasonCode.PROPAGATION_OVERDUE, detail=detail),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownJurisdiction(Terms):
     """It is known whose law binds, and what it says of consent to such a message.
 
     ``researched``: the countries whose law was read. ``spared``: purposes that may go without.
-    That no consent rule answers at all is a gap in the data, and a gap is no permission.
+    That no consent rule of the recipient's own place answers is a gap in the data, whatever that
+    of the sender's place says, and a gap is no permission.
     """
 
     researched: frozenset[str]
@@ -36,7 +50,7 @@ class KnownJurisdiction(Terms):
         recipient = case.facts.recipient
         if case.facts.message.purpose in self.spared:
             return ()
-        if recipient.country in self.researched and case.grounds:
+        if recipient.country in self.researched and case.is_answered:
             return ()
         detail = (("country", recipient.country or ""),)
         return (Found(Verdict.DENY, ReasonCode.UNKNOWN_JURISDICTION, detail=detail),)

@@ -35,6 +35,8 @@ from rules.vocabulary import (
 
 T = TypeVar("T")
 
+OVERDUE_SINCE = datetime(2026, 11, 1, tzinfo=UTC)
+
 ZONES = tuple(
     map(
         ZoneInfo,
@@ -117,6 +119,7 @@ def plain_events() -> st.SearchStrategy[Event]:
         qualities=st.sampled_from((*[frozenset[Quality]()] * 5, frozenset({Quality.NIGHT}))),
         expires_at=st.sampled_from((None, None, None, *EXPIRIES)),
         ends_at=st.sampled_from((None, None, *EXPIRIES)),
+        elsewhere=st.sampled_from((*[False] * 5, True)),
     )
 
 
@@ -147,6 +150,7 @@ def events() -> st.SearchStrategy[Event]:
         held_until=st.none() | instants(),
         index=st.sampled_from((None, 1, 2)),
         answers=st.sampled_from((None, 1, 2)),
+        elsewhere=st.sampled_from((False, False, True)),
     )
 
 
@@ -249,6 +253,7 @@ def batches(draw: st.DrawFn, most: int = 5) -> list[Facts]:
             message=draw(st.sampled_from(messages_here)),
             history=draw(histories()),
             registries=draw(registries()),
+            overdue_since=draw(st.sampled_from((None, None, None, OVERDUE_SINCE))),
         )
         for _ in range(draw(st.integers(1, most)))
     ]
