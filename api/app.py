@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import sqlite3
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -44,6 +45,7 @@ from api.operations.decide_reviews import DecideReviews
 from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
+from api.operations.link_subjects import LinkSubjects, UnlinkSubjects
 from api.operations.load_registry import LoadRegistry
 from api.operations.make_links import MakeLinks
 from api.operations.propagation.follow_deliveries import ReportApplied, RetryDeliveries
@@ -53,9 +55,12 @@ from api.operations.put_sender import PutSenders
 from api.operations.receive_reply import ReceiveReplies
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
-from api.operations.replay_erasures import replay_erasures
+from api.operations.replay_erasures import replay_erasures, withheld
 from api.operations.report_sending import ReportSending
 from api.operations.rotate_keys import KeyKeeper
+from api.operations.trails.ask_export import AskExports
+from api.operations.trails.export_files import ExportFiles
+from api.operations.trails.run_exports import AT_ONCE, ChangeJobs, ExportRunner
 from api.operations.upkeep.open_ledger import open_ledger
 from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.problems import answer_problem
@@ -67,9 +72,11 @@ from api.roles import Guard
 from api.settings import Settings
 from api.telemetry import Telemetry
 from api.v1 import (
+    access,
     checks,
     consent_events,
     deliveries,
+    exports,
     health,
     inbound_endpoints,
     keys,
@@ -128,8 +135,18 @@ ROUTES: tuple[Any, ...] = (
     reviews.get_reviews,
     reviews.post_review,
     subjects.post_lookup,
+    subjects.post_trail,
+    access.post_access,
+    access.get_access,
+    exports.post_export,
+    exports.get_exports,
+    exports.get_export,
+    exports.delete_export,
+    exports.get_download,
     rotation.post_renewal,
     subjects.post_erasure,
+    subjects.post_link,
+    subjects.post_unlink,
     checks.post_check,
     checks.get_check,
     checks.post_sent,
@@ -176,6 +193,8 @@ class Components:
     erasures: ErasureJournal
     registries: Registries
     release: Release
+    export_reader: Reader
+    export_files: ExportFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +206,7 @@ class Doors:
     litestar: Litestar
     signer: CheckpointSigner
     dispatcher: Dispatcher
+    exports: ExportRunner
 
 
 @contextmanager
@@ -224,19 +244,19 @@ def open_components(
         stack.callback(engine.dispose)
         if why_not is None:
             stack.callback(fold_log_in, engine)
-        reader = Reader(
-            reading_engine(url, connections=settings.reader_threads),
-            threads=settings.reader_threads,
-        )
+        reader = _reader_of(url, settings.reader_threads)
         stack.callback(reader.close)
+        # Exports read beside the others, so that no route waits for one.
+        export_reader = _reader_of(url, AT_ONCE)
+        stack.callback(export_reader.close)
         erasures = ErasureJournal.of(settings.vault or folder.vault, key_ring)
-        if why_not is None:
-            replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
         service = _service_of(
             settings, engine, reader, keys=key_ring, clock=clock, telemetry=telemetry
         )
-        if why_not is not None:
-            service.writer.refuse(why_not)
+        if why_not is None:
+            replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
+        else:
+            service = _read_only(service, why_not, erasures)
         copies = Registries(folder.registries, key_ring)
         reader.run_here(copies.refresh)
         yield Components(
@@ -247,7 +267,13 @@ def open_components(
             erasures=erasures,
             registries=copies,
             release=release or bundled_release(),
+            export_reader=export_reader,
+            export_files=ExportFiles(folder.exports),
         )
+
+
+def _reader_of(url: str, threads: int) -> Reader:
+    return Reader(reading_engine(url, connections=threads), threads=threads)
 
 
 def _service_of(
@@ -276,6 +302,13 @@ def _service_of(
     )
 
 
+def _read_only(service: Service, why_not: str, erasures: ErasureJournal) -> Service:
+    """The same service, which writes nothing, and tells of nobody where erasures are lacking."""
+    service.writer.refuse(why_not)
+    why_withheld = service.reader.run_here(lambda connection: withheld(connection, erasures))
+    return dataclasses.replace(service, withheld=why_withheld)
+
+
 def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
     """Lock the heads of these organisations for the turn, always in the same order."""
     if organisations:
@@ -294,21 +327,16 @@ def create_app(
     key_ring, release = components.keys, components.release
     recording = RecordEvents(key_ring, release=release.digest)
     make_links = MakeLinks(key_ring, components.settings.public_base_url)
-    gate = Gate(
-        release=release,
-        keys=key_ring,
-        registries=components.registries,
-        permits=PermitSigner(*key_ring.permit_key()),
-        links=make_links,
-    )
+    gate = _gate_of(components, make_links)
     adopt, keeper = AdoptRelease(release, key_ring), KeyKeeper(key_ring)
-    to_loopback = components.settings.webhooks_to_loopback
-    brokers = components.settings.listed_brokers
-    dispatcher = Dispatcher(service, key_ring, release, to_loopback=to_loopback, brokers=brokers)
+    signer = CheckpointSigner(service, key_ring, components.vault)
+    runner = _runner_of(components, signer)
+    propagation = _propagation(components)
+    dispatcher: Dispatcher = propagation["dispatcher"]
     made = {
-        "change_webhooks": ChangeWebhooks(key_ring),
+        **propagation,
+        **_for_exports(components, runner),
         "check_messages": CheckMessages(gate),
-        "dispatcher": dispatcher,
         "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
@@ -324,25 +352,72 @@ def create_app(
         "issue_keys": IssueKeys(),
         "key_keeper": keeper,
         "key_ring": key_ring,
+        "link_subjects": LinkSubjects(key_ring),
         "load_registry": LoadRegistry(components.registries),
-        "make_webhooks": MakeWebhooks(key_ring, to_loopback=to_loopback, brokers=brokers),
         "make_links": make_links,
         "put_senders": PutSenders(),
         "readiness": Readiness(release=release.id),
         "registries": components.registries,
         "record_access": RecordAccess(),
         "release": release,
-        "report_applied": ReportApplied(),
         "report_sending": ReportSending(key_ring, release=release.digest),
-        "retry_deliveries": RetryDeliveries(),
         "revoke_keys": RevokeKeys(),
-        "tell_again": TellAgain(key_ring),
         "stopping": Stopping(EventWorks(recording), key_ring),
+        "unlink_subjects": UnlinkSubjects(key_ring),
     }
-    signer = CheckpointSigner(service, key_ring, components.vault)
-    untold = _Untold(service, signer, adopt, keeper, dispatcher)
+    untold = _Untold(service, signer, adopt, keeper, dispatcher, runner)
     app = _litestar(routes, made, lifespan=untold.lifespan(components.settings))
-    return Doors(Front(app, service), Front(app, service, operator=True), app, signer, dispatcher)
+    front, operator = Front(app, service), Front(app, service, operator=True)
+    return Doors(front, operator, app, signer, dispatcher, runner)
+
+
+def _gate_of(components: Components, make_links: MakeLinks) -> Gate:
+    return Gate(
+        release=components.release,
+        keys=components.keys,
+        registries=components.registries,
+        permits=PermitSigner(*components.keys.permit_key()),
+        links=make_links,
+    )
+
+
+def _runner_of(components: Components, signer: CheckpointSigner) -> ExportRunner:
+    return ExportRunner(
+        components.service,
+        signer,
+        components.keys,
+        reader=components.export_reader,
+        files=components.export_files,
+        alone=components.settings.database_url is None,
+    )
+
+
+def _for_exports(components: Components, runner: ExportRunner) -> dict[str, Any]:
+    return {
+        "ask_exports": AskExports(components.keys),
+        "change_jobs": ChangeJobs(),
+        "export_files": components.export_files,
+        "export_runner": runner,
+    }
+
+
+def _propagation(components: Components) -> dict[str, Any]:
+    keys, to_loopback = components.keys, components.settings.webhooks_to_loopback
+    brokers = components.settings.listed_brokers
+    return {
+        "change_webhooks": ChangeWebhooks(keys),
+        "dispatcher": Dispatcher(
+            components.service,
+            keys,
+            components.release,
+            to_loopback=to_loopback,
+            brokers=brokers,
+        ),
+        "make_webhooks": MakeWebhooks(keys, to_loopback=to_loopback, brokers=brokers),
+        "report_applied": ReportApplied(),
+        "retry_deliveries": RetryDeliveries(),
+        "tell_again": TellAgain(keys),
+    }
 
 
 def service_version() -> str:
@@ -390,6 +465,7 @@ class _Untold:
     adopt: AdoptRelease
     keeper: KeyKeeper
     dispatcher: Dispatcher
+    exports: ExportRunner
 
     def lifespan(self, settings: Settings) -> Any:
         """What Litestar runs around all requests."""
@@ -424,6 +500,7 @@ class _Untold:
             sign_forever(service.writer, self.signer),
             state_indexes_forever(service),
             rotate_forever(service, self.keeper),
+            self.exports.run_forever(),
         ]
         if settings.dispatch:
             if settings.database_url is None:  # Whoever held a claim held the folder too.

@@ -108,7 +108,7 @@ def schema_of(url: str) -> str | None:
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, UnicodeDecodeError) as error:  # A message may quote broken text.
         raise StoreUnavailableError(
             f"the database cannot be opened ({type(error).__name__})"
         ) from None
@@ -202,4 +202,6 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def _begin_deferred(connection: Connection) -> None:
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        return  # Each statement is to see its own state, and to hold nothing up after it.
     connection.exec_driver_sql("BEGIN")

@@ -66,6 +66,8 @@ inbound_endpoint = Table(
     Column("sender", Text, nullable=False),
     # What START stands for, in JSON; null where it stands for nothing.
     Column("start_grant", Text),
+    # Whom a stop without a scope of its own reaches: "organisation" or "sender".
+    Column("stop_reach", Text, nullable=False),
     # Null once the endpoint is disabled.
     Column("sealed_credentials", Bytes),
     Column("recorded_at", Instant, nullable=False),

@@ -42,6 +42,7 @@ class Why(StrEnum):
     OTHER_FROM = "other_from"
     OTHER_TEXT = "other_text"
     REVOKED = "revoked"
+    UNDER_REVIEW = "under_review"
     USED = "used"
     UNKNOWN_DECISION = "unknown_decision"
 

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("sender", sa.Text(), nullable=False),
         sa.Column("start_grant", sa.Text()),
+        sa.Column("stop_reach", sa.Text(), nullable=False),
         sa.Column("sealed_credentials", sa.LargeBinary()),
         sa.Column("recorded_at", COUNT, nullable=False),
         sa.Column("disabled_at", COUNT),

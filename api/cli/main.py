@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import click
 
+from api.cli.access import access
 from api.cli.check import check
 from api.cli.database_role import database_role
 from api.cli.erase import erase
+from api.cli.export import export
 from api.cli.init import init
 from api.cli.keys import keys
 from api.cli.ledger import ledger
@@ -49,6 +51,8 @@ for _command in (
     rules,
     ledger,
     erase,
+    export,
+    access,
     propagation,
     verify,
     database_role,

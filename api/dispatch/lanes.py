@@ -13,12 +13,20 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from api.dispatch.works import Claim, ClaimDeliveries, ClaimRequest, ConcludeAttempts, ReleaseClaims
+from api.dispatch.works import (
+    Claim,
+    ClaimDeliveries,
+    ClaimRequest,
+    ConcludeAttempts,
+    HurryEndpoints,
+    ReleaseClaims,
+)
 from api.errors import RetryLaterError
 from api.exchange import Service
 from api.roles import NO_ORGANISATION
+from api.work import Work
 from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
 from consent.ledger.errors import ReadOnlyError
@@ -41,6 +49,8 @@ from consent.propagation.guard import GuardedBackend
 from consent.propagation.laws import Deadline, Deadlines
 from consent.propagation.schedule import RETRY_AFTER_MAX, next_attempt, rest_of
 from consent.propagation.words import OWED, Problem, Proof
+
+R = TypeVar("R")
 
 CLAIMED_AT_ONCE: Final = 4 * CONNECTIONS_MAX
 FAILING: Final = 8
@@ -74,6 +84,7 @@ class Road:
         self.claim = ClaimDeliveries(self.keys)
         self.conclude = ConcludeAttempts(self.keys)
         self.release = ReleaseClaims()
+        self.hurry = HurryEndpoints()
 
     def carrier_to(self, endpoint: Endpoint) -> Carrier:
         """What carries there: to a broker, or to a receiver."""
@@ -220,11 +231,14 @@ class Lane:
             outcome = Outcome(None, Problem.BODY_UNREADABLE)
         else:
             outcome = await courier.carry(label_of(ID_PREFIX, claimed.id), body, now=at)
+        is_back = self.is_failing and outcome.problem is None
         self._note(outcome, at)
         road.service.telemetry.delivery_attempted(
             "arrived" if outcome.problem is None else outcome.problem.value
         )
         await self._conclude(claimed, outcome, at, deadline, courier.endpoint)
+        if is_back:
+            await self._submit(road.hurry, self.endpoint, organisation=NO_ORGANISATION)
 
     def _note(self, outcome: Outcome, at: datetime) -> None:
         if outcome.problem is None:
@@ -268,23 +282,19 @@ class Lane:
             due_at=due_at,
             deadline=deadline,
         )
-        try:
-            await self._road.service.writer.submit(
-                self._road.conclude, attempt, organisation=claimed.organisation
-            )
-        except (RetryLaterError, ReadOnlyError):
-            # Nobody knows now that it arrived: when the claim lapses it goes again, and the
-            # receiver knows it by its id.
-            self._dry = True
+        # If that cannot be told now, it goes again when the claim lapses, and the receiver knows it
+        # by its id.
+        await self._submit(self._road.conclude, attempt, organisation=claimed.organisation)
 
     async def _give_back(self) -> None:
         left = list(self._waiting)
         self._waiting.clear()
-        if not left:
-            return
+        if left:  # If not now, the claims lapse by themselves.
+            await self._submit(self._road.release, left, organisation=NO_ORGANISATION)
+
+    async def _submit(self, work: Work[R, Any], request: R, *, organisation: str) -> None:
+        """Tell the writer; where it takes nothing now, this lane has done for now as well."""
         try:
-            await self._road.service.writer.submit(
-                self._road.release, left, organisation=NO_ORGANISATION
-            )
+            await self._road.service.writer.submit(work, request, organisation=organisation)
         except (RetryLaterError, ReadOnlyError):
-            return  # The claims lapse by themselves.
+            self._dry = True

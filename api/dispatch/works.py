@@ -97,6 +97,19 @@ class ReleaseClaims:
         return [None for _ in requests]
 
 
+class HurryEndpoints:
+    """The work that makes due what waits for endpoints that are back; it is given their ids."""
+
+    name = "hurry_endpoint"
+    priority = Priority.OTHER
+
+    def run_many(
+        self, connection: Connection, requests: Sequence[str], *, now: datetime
+    ) -> list[int]:
+        """Hurry each."""
+        return [attempts.hurry(connection, endpoint, now=now) for endpoint in requests]
+
+
 class LetGo:
     """The work of a start after which nobody else can hold a claim."""
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -41,6 +42,13 @@ _PAGE = (
 _CHANGE = update(inbound_endpoint).where(inbound_endpoint.c.id == bindparam("its_id"))
 
 
+class StopReach(StrEnum):
+    """Whom a stop means that names nobody: every sender of the organisation, or the endpoint's."""
+
+    ORGANISATION = "organisation"
+    SENDER = "sender"
+
+
 class StartGrant(msgspec.Struct, frozen=True):
     """What a START to this endpoint grants: the organisation has told people so."""
 
@@ -58,6 +66,7 @@ class Endpoint:
     provider: ProviderName
     sender: str
     start: StartGrant | None
+    stop_reach: StopReach
     recorded_at: datetime
     disabled_at: datetime | None = None
 
@@ -79,6 +88,7 @@ class NewEndpoint:
     sender: str
     credentials: dict[str, Any]
     start: StartGrant | None
+    stop_reach: StopReach
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +134,7 @@ class MakeEndpoints:
             provider=request.provider,
             sender=request.sender,
             start=request.start,
+            stop_reach=request.stop_reach,
             recorded_at=now,
         )
         start = None if made.start is None else msgspec.json.encode(made.start).decode()
@@ -135,6 +146,7 @@ class MakeEndpoints:
                 "provider": made.provider.value,
                 "sender": made.sender,
                 "start_grant": start,
+                "stop_reach": made.stop_reach.value,
                 "sealed_credentials": _seal(self._keys, made, _Kept(request.credentials), now),
                 "recorded_at": now,
                 "disabled_at": None,
@@ -251,6 +263,7 @@ def _endpoint_of(row: Row[*tuple[Any, ...]]) -> Endpoint:
         provider=ProviderName(row.provider),
         sender=row.sender,
         start=None if start is None else msgspec.json.decode(start, type=StartGrant),
+        stop_reach=StopReach(row.stop_reach),
         recorded_at=row.recorded_at,
         disabled_at=row.disabled_at,
     )

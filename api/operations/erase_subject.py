@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from api.operations.record_events import ID_PREFIX
 from api.work import Priority
-from audit import decisions
+from audit import decisions, jobs
 from consent.erasure import Erasure, ErasureInput, erase
 from consent.erasure_journal import ErasureJournal
 from consent.keys.errors import BrokenSealError
@@ -68,7 +68,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """What an erasure did. The receipt is that of the ``erase`` entry in the consent log.
 
     ``repeated``: nothing had come on record since an earlier erasure, whose receipt this is.
-    ``suppressed``: how many spellings of the person's addresses stay suppressed.
+    ``suppressed``: how many spellings of the person's addresses stay suppressed. ``linked``: the
+    ids of their linked addresses, which were erased with them.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     leaf_hash: str
     recorded_at: datetime
     subject: str | None
+    linked: tuple[str, ...]
     repeated: bool
     destroyed: DestroyedShape
     suppressed: int
@@ -111,6 +113,7 @@ class EraseSubjects:
             aliases = decisions.forget_strangers(
                 connection, request.organisation, erasure.blind_indexes, keys=self._keys
             )
+            jobs.withdraw(connection, request.organisation, erasure.subjects, now=now)
             if not erasure.repeated:
                 done.append((request.organisation, erasure))
             certificates.append(_certificate(request.organisation, erasure, aliases, self._keys))
@@ -128,6 +131,7 @@ def _certificate(organisation: str, erasure: Erasure, aliases: int, keys: KeyRin
         leaf_hash=receipt.leaf_hash.hex(),
         recorded_at=receipt.recorded_at,
         subject=erasure.subjects[0].hex() if erasure.subjects else None,
+        linked=tuple(person.hex() for person in erasure.subjects[1:]),
         repeated=erasure.repeated,
         destroyed=DestroyedShape(
             keys=destroyed.keys,

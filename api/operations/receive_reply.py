@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
 from api.errors import UnverifiedError
-from api.inbound.endpoints import Endpoint
+from api.inbound.endpoints import Endpoint, StopReach
 from api.inbound.message import InboundMessage, Mark
 from api.operations.record_events import EventBatch, RecordEvents, Said
 from api.tables import inbound_message
@@ -97,25 +97,29 @@ def _event_of(
     at = message.received_at
     shared: dict[str, Any] = {
         "at": now if at is None or at > now else at,
-        "sender": endpoint.sender,
         "text": message.text or None,
         "evidence": _evidence_of(endpoint, message),
     }
+    stopped = endpoint.sender if endpoint.stop_reach is StopReach.SENDER else None
     if reading is Reading.STOP:
         return ConsentEvent(
             event=RecordedKind.REVOKE,
+            sender=stopped,
             channel=scope.channel,
             purpose=scope.purpose,
             via=Via.KEYWORD,
             **shared,
         )
     if reading is Reading.UNCERTAIN:
-        return ConsentEvent(event=RecordedKind.HOLD, via=Via.KEYWORD, why=WHY_HELD, **shared)
+        return ConsentEvent(
+            event=RecordedKind.HOLD, sender=stopped, via=Via.KEYWORD, why=WHY_HELD, **shared
+        )
     # Without an id a START cannot be told from an older one that comes again.
     if reading is Reading.START and endpoint.start is not None and message.id is not None:
         shown = endpoint.start.disclosure
         return ConsentEvent(
             event=RecordedKind.GRANT,
+            sender=endpoint.sender,
             channel=message.channel,
             purpose=endpoint.start.purpose,
             level=endpoint.start.level,

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from audit import decisions, permits, reports
 from audit.errors import DecisionSealedError, UnknownDecisionError
-from audit.overtaken import is_stopped_since
+from audit.overtaken import is_held_since, is_stopped_since
 from audit.permits import Permitted, PermitVerifier, Why
 from consent import on_record
 from consent.keys.key_ring import KeyRing
@@ -90,4 +90,6 @@ def _overtaken(
     if isinstance(person, ComplianceError):
         raise person
     size = found.opened.decision.read.consent
-    return Why.REVOKED if is_stopped_since(person.events, size) else None
+    if is_stopped_since(person.events, size):
+        return Why.REVOKED
+    return Why.UNDER_REVIEW if is_held_since(person.events, size) else None

@@ -21,6 +21,7 @@ from api.inbound.endpoints import (
     NewEndpoint,
     ReplaceCredentials,
     StartGrant,
+    StopReach,
     list_endpoints,
     provider_of,
 )
@@ -68,13 +69,15 @@ class StartShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 class InboundEndpointRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A provider's account or number, and the sender that people answer to there.
 
-    Without ``start`` a START is acknowledged and grants nothing.
+    Without ``start`` a START is acknowledged and grants nothing. ``stop_reach``: whether a stop
+    that names nobody means every sender of the organisation, or this one alone.
     """
 
     provider: ProviderName
     sender: SenderName
     credentials: Credentials
     start: StartShape | None = None
+    stop_reach: StopReach = StopReach.ORGANISATION
 
 
 class CredentialsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,6 +94,7 @@ class InboundEndpointResponse(msgspec.Struct, frozen=True, kw_only=True):
     provider: ProviderName
     sender: str
     start: StartShape | None
+    stop_reach: StopReach
     recorded_at: datetime
     disabled_at: datetime | None
 
@@ -103,6 +107,7 @@ class InboundEndpointResponse(msgspec.Struct, frozen=True, kw_only=True):
             provider=endpoint.provider,
             sender=endpoint.sender,
             start=None if endpoint.start is None else StartShape.of(endpoint.start),
+            stop_reach=endpoint.stop_reach,
             recorded_at=endpoint.recorded_at,
             disabled_at=endpoint.disabled_at,
         )
@@ -138,6 +143,7 @@ async def post_inbound_endpoint(
         data.sender,
         data.credentials,
         None if data.start is None else data.start.to_grant(),
+        data.stop_reach,
     )
     return await request.write(
         inbound_works.make,

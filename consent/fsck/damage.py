@@ -29,7 +29,12 @@ class Kind(StrEnum):
     STANDING = "standing"
     SUPPRESSION = "suppression"
     REVIEW = "review"
+    ALIAS = "alias"
+    KEY = "key"
     VAULT = "vault"
+    JOURNAL = "journal"
+    DATABASE = "database"
+    GUARD = "guard"
 
 
 class Damage(msgspec.Struct, frozen=True):

@@ -159,6 +159,16 @@ _NEXT_IN_LINE = (
     .values(due_at=_AT)
 )
 _RELEASE = sa.update(webhook_delivery).where(*_OF_CLAIM).values(claim=None, due_at=_AT)
+_HURRY = (
+    sa.update(webhook_delivery)
+    .where(
+        _C.endpoint == bindparam("its_endpoint"),
+        _PENDING,
+        _C.claim.is_(None),
+        _C.due_at > _AT,
+    )
+    .values(due_at=_AT)
+)
 _UNCLAIM = (
     sa.update(webhook_delivery)
     .where(_PENDING, _C.claim.is_not(None))
@@ -279,6 +289,12 @@ def release(connection: Connection, claimed: Sequence[Claimed], *, now: datetime
     """Give back what was claimed and not attempted."""
     values = [{"its_id": one.id, "its_claim": one.claim, "at": now} for one in claimed]
     _run(connection, _RELEASE, values)
+
+
+def hurry(connection: Connection, endpoint: str, *, now: datetime) -> int:
+    """Make all due that waits there for another attempt: it was the endpoint that failed, and it is
+    back. Give how many."""
+    return connection.execute(_HURRY, {"its_endpoint": endpoint, "at": now}).rowcount
 
 
 def let_go(connection: Connection, *, now: datetime) -> int:

@@ -37,7 +37,11 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """Something to be told: it happened at ``at``. ``log`` and ``index``: where it is on record."""
+    """Something to be told: it happened at ``at``. ``log`` and ``index``: where it is on record.
+
+    ``line``: in whose order it is told, where that is not the subject's alone: persons that are
+    linked are one.
+    """
 
     event: WebhookEvent
     event_id: bytes
@@ -45,8 +49,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     data: Mapping[str, Any]
     id_prefix: str = EVENT_PREFIX
     subject: bytes | None = None
+    line: bytes | None = None
     log: str | None = None
     index: int | None = None
+
+    @property
+    def place(self) -> bytes | None:
+        """The line that it stands in."""
+        return self.subject if self.line is None else self.line
 
 
 def source_of(ledger_id: str, organisation: str) -> str:

@@ -11,25 +11,24 @@ from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import Connection
 
-from consent import own_addresses
+from consent import own_addresses, standing
 from consent.among import ByMany
-from consent.events import ConsentEvent
+from consent.events import STOPS, ConsentEvent
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind
 from consent.ledger.columns import microseconds_of
 from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log
 from consent.ledger.log import Receipt
-from consent.ledger.tables import subject_alias
 from consent.propagation import endpoints
 from consent.propagation.cloud_events import Told, body_of, source_of
 from consent.propagation.endpoints import Listening
 from consent.propagation.tables import webhook_delivery
 from consent.propagation.words import EVENT_OF_KIND, OWED, State, Urgency, WebhookEvent
 from consent.rows import Rows
-from consent.subjects import Whom, blind_indexes_of
+from consent.subjects import Whom
 from jurisdictions.addresses import Address
 
 _CONTEXT: Final = b"webhook delivery"
@@ -69,12 +68,6 @@ _IN_LINE = ByMany(
 _KNOWN = ByMany(
     lambda among: sa.select(_C.event_id, _C.endpoint).where(among(_C.event_id, "event_ids"))
 )
-_ALIASES = ByMany(
-    lambda among: sa.select(subject_alias.c.subject, subject_alias.c.blind_index).where(
-        subject_alias.c.organisation == bindparam("organisation"),
-        among(subject_alias.c.subject, "subjects"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +103,7 @@ def tell_recorded(
     told = [one for one in told if EVENT_OF_KIND[one.event.event] in wanted]
     if not told:
         return 0
-    addresses = _addresses_of_all(connection, organisation, told, keys)
+    linked = _linked_with(connection, organisation, {one.subject for one in told}, keys)
     return tell(
         connection,
         organisation,
@@ -120,11 +113,15 @@ def tell_recorded(
                 event_id=one.receipt.event_id,
                 at=one.receipt.recorded_at,
                 subject=one.subject,
+                line=min(one.subject, *others) if others else one.subject,
                 log=Log.CONSENT.value,
                 index=one.receipt.index,
-                data=_data_of(one.event, addresses[place]),
+                data=_data_of(
+                    one.event, _addresses_of(connection, organisation, one, others, keys)
+                ),
             )
-            for place, one in enumerate(told)
+            for one in told
+            for others in (linked.get(one.subject, ()),)
         ],
         listening=listening,
         keys=keys,
@@ -158,14 +155,14 @@ def tell(
     source = source_of(keys.ledger_id, organisation)
     bodies = {id(one): body_of(one, source) for one in {id(one): one for one, _ in wanted}.values()}
     positions = _last_positions(connection, {by.id for _, by in wanted})
-    in_line = _in_line(connection, {one.subject for one, _ in wanted if one.subject is not None})
+    in_line = _in_line(connection, {one.place for one, _ in wanted if one.place is not None})
     at = microseconds_of(now)
     rows: list[tuple[Any, ...]] = []
     for one, by in wanted:
         id_ = uuid7(now)
         place = positions[by.id] = positions.get(by.id, -1) + 1
-        line = (one.subject, by.id)
-        waits = one.subject is not None and line in in_line
+        line = (one.place, by.id)
+        waits = one.place is not None and line in in_line
         in_line.add(line)
         rows.append(
             (
@@ -177,7 +174,7 @@ def tell(
                 one.event.value,
                 one.log,
                 one.index,
-                one.subject,
+                one.place,
                 int(Urgency.FIRST if one.event in OWED else Urgency.OTHER),
                 State.PENDING.value,
                 None if waits else at,
@@ -241,32 +238,43 @@ def _data_of(event: ConsentEvent, addresses: Sequence[str]) -> dict[str, Any]:
     return data
 
 
-def _addresses_of_all(
-    connection: Connection, organisation: str, told: Sequence[Happened], keys: KeyRing
-) -> list[list[str]]:
-    """For each event the address that it came for, and then the others of the person.
+def _linked_with(
+    connection: Connection, organisation: str, people: Collection[bytes], keys: KeyRing
+) -> dict[bytes, tuple[bytes, ...]]:
+    """Who else is each of these persons, as their standings say, which this turn has just written.
 
-    Hardly anybody has another: that is asked for all at once, and only then are the person's own
-    entries opened, which alone tell addresses.
+    Of one that does not open nobody knows; its person's checks are refused meanwhile.
     """
-    rows = _ALIASES.fetch(
-        connection,
-        {"organisation": organisation, "subjects": list({one.subject for one in told})},
-    )
-    aliases: dict[bytes, set[bytes]] = {}
-    for subject, index in rows:
-        aliases.setdefault(subject, set()).add(index)
-    found: list[list[str]] = []
-    for one in told:
-        own = [one.whom] if isinstance(one.whom, Address) else []
-        names = [address.normalised for address in own]
-        led_by = {i for address in own for i in blind_indexes_of(organisation, address, keys)}
-        if not own or aliases.get(one.subject, set()) - led_by:
-            others, _, _ = own_addresses.addresses_of(connection, organisation, one.subject, keys)
-            spelt = {spelling for address in own for spelling in address.spellings}
-            names += sorted(set(others) - spelt)
-        found.append(names)
-    return found
+    rows = standing.load_rows(connection, organisation, list(people))
+    opened = {
+        id_: standing.open_row(keys, organisation, id_, row[0], row) for id_, row in rows.items()
+    }
+    return {
+        id_: one.linked
+        for id_, one in opened.items()
+        if isinstance(one, standing.Standing) and one.linked
+    }
+
+
+def _addresses_of(
+    connection: Connection,
+    organisation: str,
+    one: Happened,
+    linked: Sequence[bytes],
+    keys: KeyRing,
+) -> list[str]:
+    """The address that an event came for first, and then all others that it holds for.
+
+    Addresses are told by their persons' own entries only.
+    """
+    own = [one.whom] if isinstance(one.whom, Address) else []
+    spelt = {spelling for address in own for spelling in address.spellings}
+    asked = () if own and one.event.event not in STOPS else linked
+    others: set[str] = set()
+    for person in (*asked, *(() if own else (one.subject,))):
+        found, _, _ = own_addresses.addresses_of(connection, organisation, person, keys)
+        others.update(found)
+    return [address.normalised for address in own] + sorted(others - spelt)
 
 
 def _last_positions(connection: Connection, ids: Collection[str]) -> dict[str, int]:

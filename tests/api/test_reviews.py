@@ -79,6 +79,35 @@ def test_a_held_reply_stops_marketing_until_somebody_decides(
     asyncio.run(scenario())
 
 
+def test_a_permit_does_not_outlive_a_held_reply(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            admin, collector = await collector_at(service)
+            check = await admin.ask("POST", "/v1/checks", CHECK, status=200)
+            shown = {"permit": check["permit"]} | {
+                name: CHECK[name] for name in ("recipient", "message")
+            }
+            assert (await admin.ask("POST", "/v1/permits/verify", shown, status=200))["valid"]
+            await collector.ask("POST", "/v1/consent-events", HOLD, status=201)
+            answer = await admin.ask("POST", "/v1/permits/verify", shown, status=200)
+            assert answer == {"valid": False, "why": "under_review"}
+
+    asyncio.run(scenario())
+
+
+def test_an_allow_is_not_given_again_after_a_held_reply(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            admin, collector = await collector_at(service)
+            admin.headers["Idempotency-Key"] = "row-12"
+            assert (await admin.ask("POST", "/v1/checks", CHECK, status=200))["permit"]
+            await collector.ask("POST", "/v1/consent-events", HOLD, status=201)
+            problem = await admin.ask("POST", "/v1/checks", CHECK, status=409)
+            assert problem["code"] == "decision_superseded"
+
+    asyncio.run(scenario())
+
+
 def test_who_reads_a_held_reply_and_who_decides_is_on_record(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running_service(tmp_path) as service:

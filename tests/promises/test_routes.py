@@ -52,6 +52,16 @@ ROLES = {
     "POST /v1/reviews/{review:str}": {Role.COLLECTOR},
     "POST /v1/subjects/lookup": {Role.COLLECTOR, Role.AUDITOR},
     "POST /v1/subjects/erase": {Role.ADMIN},
+    "POST /v1/subjects/link": {Role.COLLECTOR},
+    "POST /v1/subjects/unlink": {Role.COLLECTOR},
+    "POST /v1/subjects/trail": {Role.AUDITOR},
+    "POST /v1/subjects/access": {Role.AUDITOR},
+    "GET /v1/access": {Role.AUDITOR},
+    "POST /v1/exports": {Role.AUDITOR},
+    "GET /v1/exports": {Role.AUDITOR},
+    "GET /v1/exports/{export:str}": {Role.AUDITOR},
+    "DELETE /v1/exports/{export:str}": {Role.AUDITOR},
+    "GET /v1/exports/{export:str}/download": {Role.AUDITOR},
     "POST /v1/checks": {Role.SENDER},
     "GET /v1/checks/{check:str}": {Role.SENDER},
     "POST /v1/checks/{check:str}/sent": {Role.SENDER},
@@ -101,6 +111,7 @@ def address_of(path: str) -> str:
         .replace("{endpoint:str}", "inb_none")
         .replace("{check:str}", "chk_" + "0" * 32)
         .replace("{review:str}", "evt_" + "0" * 32)
+        .replace("{export:str}", "exp_" + "0" * 32)
         .replace("{registry:str}", "us-national-dnc")
         .replace("{as_of:str}", "2026-11-01")
         .replace("{webhook:str}", "whk_none")

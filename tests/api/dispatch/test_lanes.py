@@ -142,6 +142,30 @@ def test_events_of_one_person_wait_for_each_other_and_for_nobody_else(
     asyncio.run(scenario())
 
 
+def test_an_opt_out_carries_every_linked_address_in_one_line(
+    tmp_path: Path, database_url: str
+) -> None:
+    async def scenario() -> None:
+        async with an_outpost(tmp_path, database_url=database_url) as here:
+            await here.grant(ANN)
+            await here.grant(BOB)
+            await here.post("/v1/subjects/link", {"addresses": [ANN, BOB]})
+            await here.webhook()
+            await here.opt_out(ANN)
+            await here.grant(BOB)
+            here.receiver.then(answering(500))
+            # What is said of the one waits for what was said of the other: they are one person.
+            assert await here.run() == 1
+            await here.run(2 * SECOND)
+            assert [one.event["data"]["addresses"] for one in here.receiver.got] == [
+                [ANN, BOB],
+                [ANN, BOB],
+                [BOB],
+            ]
+
+    asyncio.run(scenario())
+
+
 def test_a_line_keeps_its_order_whatever_fails(tmp_path: Path, database_url: str) -> None:
     async def scenario() -> None:
         async with an_outpost(tmp_path, database_url=database_url) as here:

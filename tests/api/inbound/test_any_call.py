@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors import InvalidRequestError
-from api.inbound.endpoints import Endpoint
+from api.inbound.endpoints import Endpoint, StopReach
 from api.inbound.message import ProviderName
 from api.operations.receive_reply import read_message
 from rules.errors import ComplianceError
@@ -77,6 +77,7 @@ def endpoint_of(provider: str) -> Endpoint:
         provider=ProviderName(provider),
         sender="acme",
         start=None,
+        stop_reach=StopReach.ORGANISATION,
         recorded_at=NOW,
     )
 

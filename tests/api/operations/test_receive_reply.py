@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.inbound.endpoints import Endpoint, StartGrant
+from api.inbound.endpoints import Endpoint, StartGrant, StopReach
 from api.inbound.message import InboundMessage, Mark, ProviderName
 from api.operations.receive_reply import WHY_HELD, ReceiveReplies, read_message
 from api.work import Priority
@@ -30,13 +30,16 @@ from tests.support.service import running_service
 START = StartGrant(Purpose.MARKETING, Level.EXPRESS, "Text START to get offers from Acme")
 
 
-def an_endpoint(start: StartGrant | None = None) -> Endpoint:
+def an_endpoint(
+    start: StartGrant | None = None, stop_reach: StopReach = StopReach.ORGANISATION
+) -> Endpoint:
     return Endpoint(
         id="inb_1",
         organisation="org_1",
         provider=ProviderName.TWILIO,
         sender="acme",
         start=start,
+        stop_reach=stop_reach,
         recorded_at=NOW,
     )
 
@@ -47,11 +50,20 @@ def event_of(*, start: StartGrant | None = None, **given: Any) -> ConsentEvent |
 
 
 @pytest.mark.parametrize("text", ["STOP", "stop.", "Please stop texting me", "ARRÊT", "退订"])
-def test_a_stop_is_a_revoke_of_the_sender_by_any_channel(text: str) -> None:
+def test_a_stop_is_a_revoke_of_every_sender_by_any_channel(text: str) -> None:
     event = event_of(text=text, channel=Channel.WHATSAPP)
     assert event is not None
     assert (event.event, event.via, event.text) == (RecordedKind.REVOKE, Via.KEYWORD, text)
-    assert (event.sender, event.channel, event.purpose) == ("acme", None, None)
+    assert (event.sender, event.channel, event.purpose) == (None, None, None)
+
+
+@pytest.mark.parametrize("text", ["STOP", "stop by tomorrow?"])
+def test_a_stop_reaches_one_sender_alone_where_the_operator_chose_so(text: str) -> None:
+    message = InboundMessage(id="m1", address=ANN, text=text)
+    of_sender = an_endpoint(stop_reach=StopReach.SENDER)
+    event = read_message(of_sender, message, content_hash=b"", now=NOW).event
+    assert event is not None
+    assert event.sender == "acme"
 
 
 def test_what_may_be_a_stop_is_held_for_a_person_to_decide() -> None:
