@@ -49,6 +49,7 @@ from api.operations.put_sender import PutSenders
 from api.operations.receive_reply import ReceiveReplies
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
+from api.operations.replay_check import ReplayGate
 from api.operations.replay_erasures import replay_erasures
 from api.operations.report_sending import ReportSending
 from api.operations.rotate_keys import KeyKeeper
@@ -125,6 +126,7 @@ ROUTES: tuple[Any, ...] = (
     subjects.post_erasure,
     checks.post_check,
     checks.get_check,
+    checks.post_replay,
     checks.post_sent,
     checks.post_not_sent,
     links.post_links,
@@ -305,6 +307,12 @@ def create_app(
         "registries": components.registries,
         "record_access": RecordAccess(),
         "release": release,
+        "replay_gate": ReplayGate(
+            keys=key_ring,
+            registries=components.registries,
+            release=release,
+            versions=gate.versions,
+        ),
         "report_sending": ReportSending(key_ring, release=release.digest),
         "revoke_keys": RevokeKeys(),
         "stopping": Stopping(EventWorks(recording), key_ring),

@@ -196,6 +196,11 @@ def open_payload_of(payload: bytes) -> OpenedDecision:
     )
 
 
+def read_canonical(written: bytes) -> CanonicalDecision:
+    """Read the canonical bytes of a decision."""
+    return _DECISIONS.decode(written)
+
+
 def _finding(finding: Finding) -> FindingRecord:
     return FindingRecord(
         code=finding.code,

@@ -16,6 +16,7 @@ from api.cli.ledger import ledger
 from api.cli.organisations import organisations
 from api.cli.output import Exit, say_error
 from api.cli.registries import registries
+from api.cli.replay import replay
 from api.cli.rules import rules
 from api.cli.scenarios import scenarios
 from api.cli.serve import serve
@@ -48,6 +49,7 @@ for _command in (
     rules,
     ledger,
     erase,
+    replay,
     verify,
     database_role,
 ):

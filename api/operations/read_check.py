@@ -66,8 +66,8 @@ def read_check(
         sender=around.sender,
         reference=around.reference,
         decided_at=around.decided_at,
-        reasons=[_reason(finding) for finding in decision.findings],
-        obligations=[_duty(owed) for owed in decision.obligations],
+        reasons=[reason_told(finding) for finding in decision.findings],
+        obligations=[duty_told(owed) for owed in decision.obligations],
         evidence=[{"log": "consent", "index": index} for index in decision.rests_on],
         facts=msgspec.Raw(found.opened.facts_bytes),
         facts_digest=decision.facts,
@@ -78,7 +78,8 @@ def read_check(
     )
 
 
-def _reason(finding: FindingRecord) -> dict[str, Any]:
+def reason_told(finding: FindingRecord) -> dict[str, Any]:
+    """A reason on record, in words and with its provision."""
     return {
         "code": finding.code,
         "effect": finding.effect,
@@ -88,7 +89,8 @@ def _reason(finding: FindingRecord) -> dict[str, Any]:
     }
 
 
-def _duty(owed: ObligationRecord) -> dict[str, Any]:
+def duty_told(owed: ObligationRecord) -> dict[str, Any]:
+    """The same of an obligation."""
     return {
         "code": owed.code,
         **_provision(owed),

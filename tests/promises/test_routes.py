@@ -50,6 +50,7 @@ ROLES = {
     "POST /v1/subjects/erase": {Role.ADMIN},
     "POST /v1/checks": {Role.SENDER},
     "GET /v1/checks/{check:str}": {Role.SENDER},
+    "POST /v1/checks/{check:str}/replay": {Role.SENDER, Role.AUDITOR},
     "POST /v1/checks/{check:str}/sent": {Role.SENDER},
     "POST /v1/checks/{check:str}/not-sent": {Role.SENDER},
     "POST /v1/permits/verify": {Role.SENDER},
@@ -176,6 +177,7 @@ def test_no_organisation_sees_anothers_objects(tmp_path: Path) -> None:
             for method, path in (
                 ("GET", "/v1/senders/acme"),
                 ("GET", f"/v1/checks/{check}"),
+                ("POST", f"/v1/checks/{check}/replay"),
                 ("POST", f"/v1/checks/{check}/sent"),
                 ("POST", f"/v1/checks/{check}/not-sent"),
                 ("POST", f"/v1/keys/{key}/revoke"),

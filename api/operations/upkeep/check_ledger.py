@@ -51,13 +51,13 @@ def inspection(
 
     Raises what makes a look impossible: no keys, no vault, no database, or a newer one's.
     """
-    folder, url = _opened(settings)
+    folder, url = opened_folder(settings)
     keys = KeyRing.open(folder.root, root=settings.root_key_place())
     refuse_newer_schema(url)
     if schema_of(url) is None:
         raise StoreUnavailableError("the database is empty: nothing was ever recorded in it")
     vault = Vault.open(settings.vault or folder.vault)
-    with _at_one_state(url) as connection:
+    with at_one_state(url) as connection:
         heads = [
             head
             for head in read_heads(connection)
@@ -86,7 +86,7 @@ def rebuild_ledger(
 
     A running service keeps the folder, and this out; on PostgreSQL its writers wait.
     """
-    folder, url = _opened(settings)
+    folder, url = opened_folder(settings)
     with hold(folder) if settings.database_url is None else nullcontext():
         keys = KeyRing.open(folder.root, root=settings.root_key_place())
         require_schema(url)
@@ -117,7 +117,8 @@ def _rebuilt(
         return rebuild(connection, organisation, keys=keys, now=now, progress=progress)
 
 
-def _opened(settings: Settings) -> tuple[DataFolder, str]:
+def opened_folder(settings: Settings) -> tuple[DataFolder, str]:
+    """The data folder, which must be there, and the URL of its database."""
     folder = DataFolder(settings.data)
     folder.require()
     return folder, settings.database_url or folder.database_url
@@ -141,7 +142,8 @@ def _total(connection: Connection, heads: list[GrownLog], tail: int | None) -> i
 
 
 @contextmanager
-def _at_one_state(url: str) -> Iterator[Connection]:
+def at_one_state(url: str) -> Iterator[Connection]:
+    """A connection that reads, and sees the database as it is now until it is closed."""
     engine = reading_engine(url, connections=1)
     try:
         with engine.connect() as connection, connection.begin():
