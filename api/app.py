@@ -64,6 +64,7 @@ from api.roles import Guard
 from api.settings import Settings
 from api.telemetry import Telemetry
 from api.v1 import (
+    assessments,
     checks,
     consent_events,
     health,
@@ -112,6 +113,7 @@ ROUTES: tuple[Any, ...] = (
     senders.get_senders,
     senders.get_sender,
     consent_events.post_consent_events,
+    assessments.post_assessment,
     opt_outs.post_opt_out,
     inbound_endpoints.post_inbound_endpoint,
     inbound_endpoints.get_inbound_endpoints,

@@ -66,7 +66,7 @@ class Consent(Terms):
         """Give everything that permits the message under these terms."""
         if self._confirms_opt_out(facts, at):
             return (Ground(None),)
-        record, scope = self._record(facts, at), self._scope(facts)
+        record, scope = self.record(facts, at), self.scope(facts)
         if self._is_erased(record, facts, at):
             return ()
         answers = (route.answer(record, scope, facts, at) for route in self.routes)
@@ -77,7 +77,7 @@ class Consent(Terms):
         facts, at = case.facts, case.at
         if self.grounds(facts, at):
             return ()
-        record, scope = self._record(facts, at), self._scope(facts)
+        record, scope = self.record(facts, at), self.scope(facts)
         answers = [route.answer(record, scope, facts, at) for route in self.routes]
         register = _distinct(self._register_findings(record, scope, facts, at, answers))
         spoken = _distinct(self._spoken(record, scope, facts, at, answers))
@@ -128,7 +128,8 @@ class Consent(Terms):
                 if not (approvals and found.code is ReasonCode.REGISTRY_LISTED):
                     yield found
 
-    def _record(self, facts: Facts, at: datetime) -> Record:
+    def record(self, facts: Facts, at: datetime) -> Record:
+        """Give the person's events as these terms see them, with what an opt-out has ended."""
         record = record_of(facts.history, at)
         if self.reach.unstoppable:
             return record
@@ -146,7 +147,7 @@ class Consent(Terms):
         """Tell whether a grant of the needed level stands since; nothing else re-opens."""
         levels = [route.level for route in self.routes if isinstance(route, GrantRoute)]
         needed = min(levels, default=Level.EXPRESS)
-        scope = self._scope(facts)
+        scope = self.scope(facts)
         return any(
             event.at > ended_at
             and (event.level or Level.IMPLIED) >= needed
@@ -167,7 +168,7 @@ class Consent(Terms):
         if purpose is None:
             stops = self.reach.unscoped_stops
             return message.purpose in STOPPED_BY_ANY_OPT_OUT if stops is None else stops
-        if purpose in self._scope(facts).purposes:
+        if purpose in self.scope(facts).purposes:
             return True
         since = self.reach.scoped_stops_all_from
         return since is not None and any(
@@ -179,7 +180,7 @@ class Consent(Terms):
         if self.reach.unstoppable or last_erasure(facts.history.until(at)) is None:
             return False
         by_relation = not self.reach.erased_until_granted
-        return not _begun_anew(record.events, self._scope(facts), at, by_relation=by_relation)
+        return not _begun_anew(record.events, self.scope(facts), at, by_relation=by_relation)
 
     def _confirms_opt_out(self, facts: Facts, at: datetime) -> bool:
         """Tell whether this is the one message that may confirm an opt-out just made."""
@@ -187,7 +188,12 @@ class Consent(Terms):
             (ConfirmationRoute(within=self.confirmation),), facts, at
         )
 
-    def _scope(self, facts: Facts) -> Scope:
+    def is_ended_by(self, event: Event, facts: Facts) -> bool:
+        """Tell whether this event is an opt-out that these terms heed."""
+        return not self.reach.unstoppable and self._ends(event, facts)
+
+    def scope(self, facts: Facts) -> Scope:
+        """Give what events have to speak of to speak to this message."""
         purposes = {facts.message.purpose}
         if self.treated_as is not None:
             purposes.add(self.treated_as)

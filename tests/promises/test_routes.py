@@ -39,6 +39,7 @@ ROLES = {
     "GET /v1/senders": {Role.SENDER},
     "GET /v1/senders/{sender:str}": {Role.SENDER},
     "POST /v1/consent-events": {Role.COLLECTOR},
+    "POST /v1/consent-events/assess": {Role.COLLECTOR},
     "POST /v1/opt-outs": {Role.COLLECTOR},
     "POST /v1/inbound-endpoints": {Role.ADMIN},
     "GET /v1/inbound-endpoints": {Role.ADMIN},
