@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 from api import data_folder
 from api.background import (
     adopt_everywhere,
+    retain_forever,
     rotate_forever,
     sign_forever,
     state_indexes_forever,
@@ -52,6 +53,7 @@ from api.operations.record_events import RecordEvents
 from api.operations.replay_check import ReplayGate
 from api.operations.replay_erasures import replay_erasures
 from api.operations.report_sending import ReportSending
+from api.operations.retain import RetentionKeeper
 from api.operations.rotate_keys import KeyKeeper
 from api.operations.upkeep.open_ledger import open_ledger
 from api.operations.upkeep.sign_checkpoints import CheckpointSigner
@@ -76,6 +78,7 @@ from api.v1 import (
     organisations,
     permits,
     registries,
+    retention,
     reviews,
     rotation,
     senders,
@@ -107,6 +110,9 @@ ROUTES: tuple[Any, ...] = (
     keys.post_key_revocation,
     rotation.post_rotation,
     rotation.post_destruction,
+    retention.get_retention,
+    retention.put_retention,
+    retention.post_month,
     organisations.post_organisation,
     organisations.get_organisations,
     senders.put_sender,
@@ -315,6 +321,7 @@ def create_app(
             release=release,
             versions=gate.versions,
         ),
+        "retention_keeper": RetentionKeeper(key_ring, release, components.erasures),
         "report_sending": ReportSending(key_ring, release=release.digest),
         "revoke_keys": RevokeKeys(),
         "stopping": Stopping(EventWorks(recording), key_ring),
@@ -350,9 +357,7 @@ def _litestar(
         dependencies={name: _provided(thing) for name, thing in made.items()},
         exception_handlers={Exception: answer_problem},
         openapi_config=None if signer else openapi_config(service_version()),
-        lifespan=[_lifespan_of(service, signer, adopt, made["key_keeper"])]
-        if signer and adopt
-        else [],
+        lifespan=[_lifespan_of(service, signer, adopt, made)] if signer and adopt else [],
         state=State({"check_messages": made["check_messages"]}),
         template_config=template_config(),
         logging_config=None,
@@ -365,7 +370,7 @@ def _provided(made: Any) -> Provide:
 
 
 def _lifespan_of(
-    service: Service, signer: CheckpointSigner, adopt: AdoptRelease, keeper: KeyKeeper
+    service: Service, signer: CheckpointSigner, adopt: AdoptRelease, made: Mapping[str, Any]
 ) -> Any:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -379,7 +384,8 @@ def _lifespan_of(
                 sweep_forever(service.writer),
                 sign_forever(service.writer, signer),
                 state_indexes_forever(service),
-                rotate_forever(service, keeper),
+                rotate_forever(service, made["key_keeper"]),
+                retain_forever(service, made["retention_keeper"]),
             )
             tasks = [asyncio.create_task(task) for task in running]
         try:

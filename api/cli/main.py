@@ -17,6 +17,7 @@ from api.cli.organisations import organisations
 from api.cli.output import Exit, say_error
 from api.cli.registries import registries
 from api.cli.replay import replay
+from api.cli.retention import retention
 from api.cli.rules import rules
 from api.cli.scenarios import scenarios
 from api.cli.serve import serve
@@ -50,6 +51,7 @@ for _command in (
     ledger,
     erase,
     replay,
+    retention,
     verify,
     database_role,
 ):

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     SUPPRESSION = "suppression"
     REVIEW = "review"
     VAULT = "vault"
+    KEY = "key"
 
 
 class Damage(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Look the ledger through, and rebuild what follows from it; for commands, without the service."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +30,7 @@ from consent.ledger.checkpoints import GrownLog, read_heads
 from consent.ledger.errors import ReadOnlyError
 from consent.ledger.leaf import Log
 from consent.ledger.vault import Vault
+from consent.retention import Expired, every_expiry
 
 CACHE_KIBIBYTES = 256 * 1024
 """Of the database's pages. A walk by person reads entries in no order that a disk likes."""
@@ -37,10 +38,14 @@ CACHE_KIBIBYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A look through, about to be taken. ``total``: entries and persons to be done."""
+    """A look through, about to be taken. ``total``: entries and persons to be done.
+
+    ``expired``: the months of decisions that were let go of, by organisation; they are no damage.
+    """
 
     total: int
     damages: Callable[[Progress], Iterator[Damage]]
+    expired: Mapping[str, Sequence[Expired]]
 
 
 @contextmanager
@@ -76,7 +81,10 @@ def inspection(
                 yield from inspect_tail(connection, head, keys=keys, entries=tail)
                 progress(min(tail, head.size))
 
-        yield Inspection(_total(connection, heads, tail), damages)
+        expired = {
+            one: every_expiry(connection, one) for one in {head.organisation for head in heads}
+        }
+        yield Inspection(_total(connection, heads, tail), damages, expired)
 
 
 def rebuild_ledger(
