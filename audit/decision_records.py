@@ -144,7 +144,7 @@ class DecisionWriter:
         return _ENCODER.encode(
             _Canonical(
                 facts=f"sha256:{sha256(facts).hexdigest()}",
-                findings=tuple([_finding(finding) for finding in decision.findings]),
+                findings=tuple([finding_record(finding) for finding in decision.findings]),
                 not_before=decision.not_before,
                 obligations=self._obligations(decision.obligations),
                 permitted_until=decision.permitted_until,
@@ -201,7 +201,8 @@ def read_canonical(written: bytes) -> CanonicalDecision:
     return _DECISIONS.decode(written)
 
 
-def _finding(finding: Finding) -> FindingRecord:
+def finding_record(finding: Finding) -> FindingRecord:
+    """A finding as it goes on record."""
     return FindingRecord(
         code=finding.code,
         detail=_detail(finding.detail),

@@ -17,6 +17,7 @@ from api.settings import Settings
 from audit import decisions
 from audit.decisions import RecordedDecision
 from audit.replay import Replay
+from audit.simulate import Counts, simulate
 from consent.fsck.damage import Progress
 from consent.keys.key_ring import KeyRing
 from consent.ledger.checkpoints import read_heads
@@ -124,6 +125,37 @@ def replay_past(
             else:
                 assert isinstance(one, RecordedDecision), "what is not opened is not replayed"
                 yield told(answer, one)
+
+
+def simulate_past(
+    past: Past, release: Release, counts: Counts, *, progress: Progress
+) -> Iterator[dict[str, object]]:
+    """Those that would be others under ``release``, as they are told; ``counts`` grows with it.
+
+    Decisions that do not open are left out: ``replay`` and ``ledger fsck`` name them.
+    """
+    opened = (
+        one
+        for _, part in past.walk(progress)
+        for _, one in part
+        if isinstance(one, RecordedDecision)
+    )
+    for turned in simulate(opened, release, counts):
+        came = [f"+{finding.code}" for finding in turned.reasons_added]
+        went = [f"-{finding.code}" for finding in turned.reasons_removed]
+        yield {
+            "id": label_of(ID_PREFIX, turned.id),
+            "index": turned.index,
+            "decided_at": turned.decided_at,
+            "way": turned.way.value,
+            "before": turned.before.value,
+            "after": turned.after.value,
+            "not_before": turned.not_before,
+            "not_before_after": turned.not_before_after,
+            "reasons": [*came, *went],
+            "rules": sorted({one.provision.rule for one in turned.reasons_added}),
+            "unasked": list(turned.unasked),
+        }
 
 
 def _gone(entry: Entry, why: ComplianceError) -> Gone:

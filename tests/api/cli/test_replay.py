@@ -92,6 +92,25 @@ async def _check_under(release: Release, folder: Path) -> None:
             assert (await client.post("/v1/checks", json=check)).status_code == 200
 
 
+def test_the_law_of_a_folder_is_tried_on_what_was_decided(
+    folder: Path, other_law: Path, tmp_path: Path
+) -> None:
+    ran = command("rules", "simulate", other_law, "--since", "2026-01-01", "--data", folder)
+    assert (ran.code, ran.record["total"], ran.record["same"]) == (0, 3, 3)
+    stricter = tmp_path / "law"
+    shutil.copytree(other_law, stricter)
+    (stricter / "us" / "can-spam.yaml").unlink()
+    ran = command("rules", "simulate", stricter, "--since", "2026-01-01", "--data", folder)
+    *turned, counts = ran.records
+    assert len(turned) == counts["stricter"] + counts["otherwise"]
+    assert {one["after"] for one in turned} == {"deny"}
+    assert all(one["id"].startswith("chk_") for one in turned)
+    options = ("--since", "2026-01-01", "--data", folder)
+    shown = command("rules", "simulate", stricter, *options, on_terminal=True)
+    assert "stricter" in shown.out
+    assert command("rules", "simulate", tmp_path / "none", *options).code == 2
+
+
 @pytest.mark.parametrize(
     ("since", "until", "replayed"),
     [
