@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final
 
-from consent.events import STOPS, ConsentEvent, Evidence, RecordedKind
+from consent.events import UNREFUSED, ConsentEvent, Evidence, RecordedKind
 from rules.kinds.lacks import Lack, LackCode
 from rules.vocabulary import Quality
 
@@ -23,8 +23,8 @@ class EvidenceLack(StrEnum):
 
 
 NO_EVIDENCE: Final = Evidence()
-_NOT_ASKED: Final = STOPS | {RecordedKind.SENT}
-"""An opt-out has to be honoured and not proven; what was sent is our own record."""
+_NOT_ASKED: Final = UNREFUSED | {RecordedKind.SENT, RecordedKind.RELEASE}
+"""An opt-out, or its doubt, has to be honoured and not proven; the rest is our own record."""
 
 
 def evidence_lacks(event: ConsentEvent, *, is_dated: bool) -> tuple[EvidenceLack, ...]:

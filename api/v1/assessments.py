@@ -22,7 +22,7 @@ from api.v1.consent_events import (
     ConsentEventRequest,
     read_event,
 )
-from consent.events import STOPS
+from consent.events import UNREFUSED
 from jurisdictions.addresses import parse_address
 from jurisdictions.places import locate
 from jurisdictions.releases import Release
@@ -119,7 +119,7 @@ def _read(body: bytes, now: datetime, release: Release) -> Given:
     try:
         strict = decode(body, _STRICT)
     except InvalidRequestError:
-        if decode(body, _PEEK).event not in tuple(STOPS):
+        if decode(body, _PEEK).event not in tuple(UNREFUSED):
             raise
         said = read_event(body, now)
         place = locate(said.address, region=None, time_zone=None, with_sheet=release.with_sheet)

@@ -119,9 +119,15 @@ def test_every_kind_of_event_is_worked_out_as_it_was_read(desk: Desk) -> None:
         an_event(RecordedKind.SENT, at=NOW - hour, channel=Channel.SMS, sender="beta"),
         an_event(RecordedKind.COMPLAINT, at=NOW - 2 * hour, channel=Channel.VOICE),
         an_event(RecordedKind.REVOKE, at=NOW - 9 * hour, sender="beta", brand="Gamma"),
+        an_event(RecordedKind.HOLD, at=NOW - hour, channel=Channel.SMS, text="stop by tomorrow?"),
     ]
     for event in given:
-        desk.recorder.record_one(ANN, event)
+        held = desk.recorder.record_one(ANN, event)
+    doubted = desk.check_one(desk.a_check())
+    assert "under_review" in {reason.code for reason in doubted.reasons}
+    assert_same(replayed(desk, doubted))
+    release = an_event(RecordedKind.RELEASE, at=NOW, answers=held.receipt.index)
+    desk.recorder.record_one(ANN, release)
     assert_same(replayed(desk, desk.check_one(desk.a_check())))
 
 
