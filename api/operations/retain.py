@@ -152,6 +152,11 @@ class RetentionKeeper:
         """Every month whose key there still is, oldest first."""
         return self._keys.versions_of(organisation, KeyKind.DECISION)
 
+    def refuse_unfinished(self, month: int, now: datetime) -> None:
+        """``ConflictError``: the month is this one, the last one, or yet to come."""
+        if month >= _month_before(now):
+            raise ConflictError("only months before the last one can be destroyed")
+
     async def put(self, writer: Writer, wanted: SettingRequest) -> RetentionSetting:
         """Put a setting on record."""
         setting: RetentionSetting = await writer.submit(
@@ -191,8 +196,7 @@ class RetentionKeeper:
         ``ConflictError``: it is not over, or a law wants decisions of it kept.
         """
         now = service.clock.now()
-        if month >= _month_before(now):
-            raise ConflictError("only months before the last one can be destroyed")
+        self.refuse_unfinished(month, now)
         known = await service.reader.run(
             lambda connection: retention.expired_months(connection, organisation, [month])
         )

@@ -116,6 +116,7 @@ async def post_destruction(
     Whatever the setting, and 409 as long as a law wants decisions of that month kept.
     """
     caller, month = request.caller, int(data.month.replace("-", ""))
+    retention_keeper.refuse_unfinished(month, request.now)
     gone: list[DestroyedKey] = []
     if month in retention_keeper.months_of(caller.organisation):
         await retention_keeper.end(

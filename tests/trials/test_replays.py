@@ -117,6 +117,28 @@ def causes(one: Replayed) -> set[Cause]:
     return {differed.what for differed in one.differed}
 
 
+def erase_some(desk: Desk, ids: list[bytes], people: int) -> int:
+    """Erase some, known or not: their decisions are gone, and nobody else's. Say how many."""
+    erased = set(range(0, people, 7))
+    for number in erased:
+        wanted = ErasureRequest(
+            organisation=desk.organisation,
+            actor="key_1",
+            address=parse_address(address_of(number)),
+            why="a trial",
+        )
+        EraseSubjects(desk.gate.keys, None).run_many(desk.connection, [wanted], now=desk.now)
+    gone = 0
+    for place, one in enumerate(replay_every(desk, ids, STRICTER, RELEASE).values()):
+        if place // CHECKS_A_PERSON in erased:
+            assert one is None
+            gone += 1
+        else:
+            assert one is not None
+            assert one.same, one.differed
+    return gone
+
+
 def test_decisions_are_made_again_across_law_clocks_and_erasures(
     engine: sa.Engine,
     tmp_path: Path,
@@ -161,24 +183,7 @@ def test_decisions_are_made_again_across_law_clocks_and_erasures(
                     assert "quiet_hours" in {finding.code for finding in one.changed.reasons_added}
         assert deferred > 0
 
-        # Some were erased, known or not: theirs are gone, and nobody else's.
-        erased = set(range(0, people, 7))
-        for number in erased:
-            wanted = ErasureRequest(
-                organisation=desk.organisation,
-                actor="key_1",
-                address=parse_address(address_of(number)),
-                why="a trial",
-            )
-            EraseSubjects(desk.gate.keys, None).run_many(desk.connection, [wanted], now=desk.now)
-        gone = 0
-        for place, one in enumerate(replay_every(desk, ids, STRICTER, RELEASE).values()):
-            if place // CHECKS_A_PERSON in erased:
-                assert one is None
-                gone += 1
-            else:
-                assert one is not None
-                assert one.same, one.differed
+        gone = erase_some(desk, ids, people)
     told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
     record_property(
         "trial",
