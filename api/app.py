@@ -50,12 +50,12 @@ from api.operations.put_sender import PutSenders
 from api.operations.receive_reply import ReceiveReplies
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
-from api.operations.replay_check import ReplayGate
 from api.operations.replay_erasures import replay_erasures
+from api.operations.replays.one_check import ReplayGate
 from api.operations.report_sending import ReportSending
-from api.operations.retain import RetentionKeeper
 from api.operations.rotate_keys import KeyKeeper
 from api.operations.upkeep.open_ledger import open_ledger
+from api.operations.upkeep.retain import RetentionKeeper
 from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.problems import answer_problem
 from api.public import one_click, preferences

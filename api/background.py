@@ -11,8 +11,8 @@ from api.errors import RetryLaterError
 from api.exchange import Service
 from api.idempotency import forget_expired
 from api.operations.adopt_release import AdoptRelease, all_organisations
-from api.operations.retain import RetentionKeeper
 from api.operations.rotate_keys import KeyKeeper
+from api.operations.upkeep.retain import RetentionKeeper
 from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.operations.upkeep.state_index import StatedIndex, StateIndex, is_due
 from api.roles import NO_ORGANISATION

@@ -12,8 +12,8 @@ from api.cli.output import Exit, Output
 from api.settings import Settings
 
 if TYPE_CHECKING:
-    from api.operations.replay_check import ReplayAnswer
-    from api.operations.upkeep.replay_checks import Gone
+    from api.operations.replays.one_check import ReplayAnswer
+    from api.operations.replays.past_checks import Gone
 
 COLUMNS = ("id", "before", "after", "differed", "reasons")
 ROWS_SHOWN = 1000
@@ -78,7 +78,7 @@ def replay(
     Names each that differs, what was not as then, and what that changed. A service may go on
     running. Exits with 1 if any differs; those of erased persons are counted, not made again.
     """
-    from api.operations.upkeep.replay_checks import Gone, past_decisions, replay_past
+    from api.operations.replays.past_checks import Gone, past_decisions, replay_past
     from jurisdictions.releases import bundled_release
 
     releases = [bundled_release(), *map(bundled_release, folders)]
@@ -108,7 +108,7 @@ def replay(
 
 
 def _count(answer: "ReplayAnswer | Gone", counts: Counter[str]) -> None:
-    from api.operations.upkeep.replay_checks import Gone
+    from api.operations.replays.past_checks import Gone
 
     if isinstance(answer, Gone):
         counts["gone"] += 1

@@ -155,7 +155,7 @@ def simulate(
     On the facts on record, stricter ones and looser ones, and how many. Changes nothing; a
     service may go on running.
     """
-    from api.operations.upkeep.replay_checks import past_decisions, simulate_past
+    from api.operations.replays.past_checks import past_decisions, simulate_past
     from audit.simulate import Counts
     from jurisdictions.releases import bundled_release
 

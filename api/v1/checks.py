@@ -14,7 +14,7 @@ from api.operations.check_answers import CheckAnswer
 from api.operations.check_messages import ID_PREFIX, Check, CheckMessages
 from api.operations.read_check import DecisionRead, read_check
 from api.operations.record_events import ID_PREFIX as EVENT_PREFIX
-from api.operations.replay_check import ReplayAnswer, ReplayGate, replay_check
+from api.operations.replays.one_check import ReplayAnswer, ReplayGate, replay_check
 from api.operations.report_sending import ReportSending, SendingReport
 from api.roles import Caller, Role, open_to
 from api.v1.shapes import Instant, MessageShape, RecipientShape, SenderName

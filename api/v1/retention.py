@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 
 from api.call import Answer, Call, unchanged
 from api.openapi import shown
-from api.operations.retain import Holding, MonthTold, RetentionKeeper, SettingRequest
+from api.operations.upkeep.retain import Holding, MonthTold, RetentionKeeper, SettingRequest
 from api.roles import Role, open_to
 from api.work import Reply
 from consent import retention

@@ -9,7 +9,6 @@ from litestar.params import JSONBody
 
 from api.call import Answer, Call
 from api.openapi import shown
-from api.operations.retain import RetentionKeeper
 from api.operations.rotate_keys import (
     DestroyedKey,
     KeyKeeper,
@@ -18,6 +17,7 @@ from api.operations.rotate_keys import (
     RotationStep,
     What,
 )
+from api.operations.upkeep.retain import RetentionKeeper
 from api.roles import Role, open_to
 from api.v1.shapes import AddressText
 from api.work import Reply

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from api.operations.retain import RetentionKeeper
+from api.operations.upkeep.retain import RetentionKeeper
 from api.roles import Role
 from audit.tables import decision_alias
 from consent import retention

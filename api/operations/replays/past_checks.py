@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from api.database import refuse_newer_schema, schema_of
 from api.errors import NotFoundError, StoreUnavailableError
 from api.operations.check_messages import ID_PREFIX, versions
-from api.operations.replay_check import ReplayAnswer, told
+from api.operations.replays.one_check import ReplayAnswer, told
 from api.operations.upkeep.check_ledger import at_one_state, opened_folder
 from api.settings import Settings
 from audit import decisions
