@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -44,13 +45,14 @@ from api.operations.decide_reviews import DecideReviews
 from api.operations.erase_subject import EraseSubjects
 from api.operations.found_organisation import FoundOrganisation
 from api.operations.issue_keys import IssueKeys, RevokeKeys
+from api.operations.link_subjects import LinkSubjects, UnlinkSubjects
 from api.operations.load_registry import LoadRegistry
 from api.operations.make_links import MakeLinks
 from api.operations.put_sender import PutSenders
 from api.operations.receive_reply import ReceiveReplies
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
-from api.operations.replay_erasures import replay_erasures
+from api.operations.replay_erasures import replay_erasures, withheld
 from api.operations.replays.one_check import ReplayGate
 from api.operations.report_sending import ReportSending
 from api.operations.rotate_keys import KeyKeeper
@@ -132,6 +134,8 @@ ROUTES: tuple[Any, ...] = (
     subjects.post_lookup,
     rotation.post_renewal,
     subjects.post_erasure,
+    subjects.post_link,
+    subjects.post_unlink,
     checks.post_check,
     checks.get_check,
     checks.post_replay,
@@ -219,13 +223,13 @@ def open_components(
         )
         stack.callback(reader.close)
         erasures = ErasureJournal.of(settings.vault or folder.vault, key_ring)
-        if why_not is None:
-            replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
         service = _service_of(
             settings, engine, reader, keys=key_ring, clock=clock, telemetry=telemetry
         )
-        if why_not is not None:
-            service.writer.refuse(why_not)
+        if why_not is None:
+            replay_erasures(engine, erasures, keys=key_ring, now=clock.now())
+        else:
+            service = _read_only(service, why_not, erasures)
         copies = Registries(folder.registries, key_ring)
         reader.run_here(copies.refresh)
         yield Components(
@@ -263,6 +267,13 @@ def _service_of(
         writer=writer,
         callers=Callers(reader, clock),
     )
+
+
+def _read_only(service: Service, why_not: str, erasures: ErasureJournal) -> Service:
+    """The same service, which writes nothing, and tells of nobody where erasures are lacking."""
+    service.writer.refuse(why_not)
+    why_withheld = service.reader.run_here(lambda connection: withheld(connection, erasures))
+    return dataclasses.replace(service, withheld=why_withheld)
 
 
 def lock_heads(connection: Connection, organisations: Sequence[str]) -> None:
@@ -308,6 +319,7 @@ def create_app(
         "issue_keys": IssueKeys(),
         "key_keeper": KeyKeeper(key_ring),
         "key_ring": key_ring,
+        "link_subjects": LinkSubjects(key_ring),
         "load_registry": LoadRegistry(components.registries),
         "make_links": make_links,
         "put_senders": PutSenders(),
@@ -325,6 +337,7 @@ def create_app(
         "report_sending": ReportSending(key_ring, release=release.digest),
         "revoke_keys": RevokeKeys(),
         "stopping": Stopping(EventWorks(recording), key_ring),
+        "unlink_subjects": UnlinkSubjects(key_ring),
     }
     signer = CheckpointSigner(service, key_ring, components.vault)
     app = _litestar(service, routes, made, signer=signer, adopt=adopt)

@@ -15,7 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Receive, Scope, Send
 from sqlalchemy import Connection
 
-from api.decoding import decode
+from api.decoding import decode_once
 from api.errors import BodyTooLargeError, InvalidRequestError, UnsupportedMediaTypeError
 from api.exchange import Exchange, exchange_of
 from api.roles import Caller
@@ -149,7 +149,7 @@ class Call(Request[Any, Any, Any]):
     async def json(self) -> Any:
         """The body as its handler's ``data`` wants it. Litestar calls this for ``JSONBody``."""
         body = await self.json_bytes()
-        return decode(body, self._reading.decoder)
+        return decode_once(body, self._reading.decoder)
 
     async def json_bytes(self) -> bytes:
         """The body as it came, which must say that it is JSON."""

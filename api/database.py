@@ -108,7 +108,7 @@ def schema_of(url: str) -> str | None:
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, UnicodeDecodeError) as error:  # A message may quote broken text.
         raise StoreUnavailableError(
             f"the database cannot be opened ({type(error).__name__})"
         ) from None

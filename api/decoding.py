@@ -1,9 +1,13 @@
 """Bodies decoded strictly, and what was wrong with one said by JSON pointer.
 
-What a caller sent is never quoted back: what stands in the wrong field may be an address.
+A name that stands twice in an object is refused, for readers differ in which they take; only in
+an opt-out it is kept with both its values. What a caller sent is never quoted back: what stands
+in the wrong field may be an address.
 """
 
+import json
 import re
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -20,6 +24,9 @@ _STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+|\.\.\.)\]")
 _MISSING = re.compile(r"^Object missing required field `([a-z_]+)`$")
 _UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
 _PLAIN_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,40}$")
+_NAMES = re.compile(rb'"([A-Za-z_][A-Za-z0-9_]*)"\s*:')
+"""Names of fields, and what looks like one: in two objects, the same name is no repetition."""
+
 _TIME = "a time is written with its offset, such as 2026-11-20T21:30:00-05:00"
 
 
@@ -34,6 +41,28 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     except RecursionError:
         pointer, message = "", "the body is nested too deeply"
     raise InvalidRequestError("the body does not fit its shape", ((pointer, message),))
+
+
+def decode_once(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """The same, of a body in which no object names a field twice."""
+    decoded = decode(body, decoder)
+    if _may_repeat(body):
+        repeated = next(_repeated(_pairs_of(body), ""), None)
+        if repeated is not None:
+            field = (repeated, "this field stands here twice")
+            raise InvalidRequestError("a field stands in the body twice", (field,))
+    return decoded
+
+
+def decode_all(body: bytes) -> Mapping[str, object]:
+    """Read an object as it is; a field that stands twice has the list of its values."""
+    decoded = decode(body, _OBJECT)
+    if not _may_repeat(body):
+        return decoded
+    values: dict[str, list[object]] = {}
+    for name, value in _pairs_of(body):
+        values.setdefault(name, []).append(value)
+    return decoded | {name: every for name, every in values.items() if len(every) > 1}
 
 
 def explain(text: str, shape: Any) -> tuple[str, str]:
@@ -55,6 +84,39 @@ def explain(text: str, shape: Any) -> tuple[str, str]:
     if "matching regex" in said:
         return _pointer(steps), "does not have the form that is taken here"
     return _pointer(steps), without_addresses(said.replace("`", "").replace("$", ""))
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as its names and values, in order."""
+
+
+_OBJECT: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+
+
+def _may_repeat(body: bytes) -> bool:
+    names = _NAMES.findall(body)
+    return len(set(names)) < len(names)
+
+
+def _pairs_of(body: bytes) -> _Pairs:
+    try:
+        return _Pairs(json.loads(body, object_pairs_hook=_Pairs))
+    except RecursionError:
+        raise InvalidRequestError("the body is nested too deeply") from None
+
+
+def _repeated(value: Any, pointer: str) -> Iterator[str]:
+    """Where a name stands again in the object that has it already."""
+    if isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for name, inside in value:
+            if name in seen:
+                yield f"{pointer}/{name}" if _PLAIN_NAME.match(name) else pointer
+            seen.add(name)
+            yield from _repeated(inside, f"{pointer}/{name}")
+    elif isinstance(value, list):
+        for place, inside in enumerate(value):
+            yield from _repeated(inside, f"{pointer}/{place}")
 
 
 def _steps(place: str) -> tuple[str, ...]:

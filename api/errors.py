@@ -44,6 +44,12 @@ class OutcomeUnknownError(RetryLaterError):
     code: ClassVar[str] = "outcome_unknown"
 
 
+class PersonsWithheldError(ComplianceError):
+    """The database is an old copy that still tells of people who were erased since."""
+
+    code: ClassVar[str] = "persons_withheld"
+
+
 class WorkFailedError(ComplianceError):
     """An operation broke on our own bug; nothing was decided or recorded."""
 

@@ -22,13 +22,17 @@ PLACE = "exchange"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What every exchange may need. Made by ``app.py``, once an application."""
+    """What every exchange may need. Made by ``app.py``, once an application.
+
+    ``withheld``: why nobody may be told of anybody; None, where all is well.
+    """
 
     clock: Clock
     telemetry: Telemetry
     reader: Reader
     writer: Writer
     callers: "Callers"
+    withheld: str | None = None
     readings: "dict[int, Reading]" = field(default_factory=dict)
 
 

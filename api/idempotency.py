@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 from api.errors import IdempotencyMismatchError
 from api.tables import idempotency
 from api.work import Once, Reply
+from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind
 from rules.errors import ComplianceError
@@ -48,14 +49,22 @@ class KeptAnswers:
 
     def find_many(
         self, connection: Connection, wanted: Sequence[tuple[str, str]], *, now: datetime
-    ) -> dict[tuple[str, str], tuple[bytes, Reply]]:
-        """Find what was answered under these (organisation, key): request hash and reply."""
+    ) -> dict[tuple[str, str], tuple[bytes, Reply | ComplianceError]]:
+        """Find what was answered under these (organisation, key): request hash and reply.
+
+        An error stands in the place of a reply that does not open: it is one request's only.
+        """
         places = {(place[0], _hash_of(place[1])): place for place in wanted}
         rows = connection.execute(_FIND, {"places": list(places), "now": now})
-        found: dict[tuple[str, str], tuple[bytes, Reply]] = {}
+        found: dict[tuple[str, str], tuple[bytes, Reply | ComplianceError]] = {}
         for organisation, key_hash, request_hash, status, sealed in rows:
-            body = self._keys.open_sealed(organisation, KeyKind.IDEMPOTENCY, sealed, key_hash)
-            found[places[organisation, key_hash]] = (request_hash, Reply(status, body))
+            reply: Reply | ComplianceError
+            try:
+                body = self._keys.open_sealed(organisation, KeyKind.IDEMPOTENCY, sealed, key_hash)
+                reply = Reply(status, body)
+            except (BrokenSealError, UnknownKeyError) as error:
+                reply = error
+            found[places[organisation, key_hash]] = (request_hash, reply)
         return found
 
     def keep_many(

@@ -14,7 +14,12 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.params import QueryParameter
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from api.errors import ForbiddenError, InvalidRequestError, UnauthenticatedError
+from api.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    PersonsWithheldError,
+    UnauthenticatedError,
+)
 from api.exchange import exchange_of
 
 NO_ORGANISATION = ""
@@ -50,6 +55,7 @@ class Access:
     public: bool = False
     approval: bool = False
     operator_only: bool = False
+    about_persons: bool = False
     parameters: frozenset[str] = frozenset()
     any_parameters: bool = False
 
@@ -94,6 +100,12 @@ def operator_only() -> dict[str, Any]:
     return {"operator_only": True}
 
 
+def about_persons() -> dict[str, Any]:
+    """``opt`` of a route that tells what is on record of people: withheld where that cannot be
+    trusted to be without those who were erased."""
+    return {"about_persons": True}
+
+
 def access_of(handler: BaseRouteHandler) -> Access:
     """What this route asks for, from its ``opt``; closed if it says nothing."""
     opt = handler.opt
@@ -111,6 +123,7 @@ def access_of(handler: BaseRouteHandler) -> Access:
     return Access(
         roles=frozenset(opt.get("roles", ())),
         approval=bool(opt.get("approval")),
+        about_persons=bool(opt.get("about_persons")),
         parameters=parameters,
     )
 
@@ -140,6 +153,8 @@ class Guard:
             if not access.admits(caller):
                 raise ForbiddenError("this key's roles do not include this")
             exchange.caller = caller
+            if access.about_persons and exchange.service.withheld is not None:
+                raise PersonsWithheldError(exchange.service.withheld)
         if scope["query_string"]:
             access.refuse_unknown_parameters(scope["query_string"])
         await self._app(scope, receive, send)

@@ -45,7 +45,7 @@ class Answers(Protocol):
 
     def find_many(
         self, connection: Connection, wanted: Sequence[tuple[str, str]], *, now: datetime
-    ) -> dict[tuple[str, str], tuple[bytes, Reply]]: ...
+    ) -> dict[tuple[str, str], tuple[bytes, Reply | ComplianceError]]: ...
 
     def keep_many(
         self,
@@ -343,13 +343,15 @@ class Writer:
         connection: Connection,
         item: Item,
         request_hash: bytes,
-        reply: Reply,
+        reply: Reply | ComplianceError,
         *,
         now: datetime,
     ) -> Reply | ComplianceError:
         assert item.once is not None, "only asked for items that have a key"
         if request_hash != item.once.request_hash:
             return self._answers.mismatch()
+        if isinstance(reply, ComplianceError):
+            return reply
         if isinstance(item.work, Perishable):
             overtaken = item.work.superseded(connection, item.organisation, reply, now=now)
             if overtaken is not None:

@@ -278,7 +278,7 @@ def _open(
             context,
             nonce=stored.nonce,
             ciphertext=stored.ciphertext,
-            commit=bytes.fromhex(leaf.commit or ""),
+            commit=leaf.commitment,
         )
         return open_payload_of(payload.canonical)
     except UnknownKeyError:

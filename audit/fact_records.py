@@ -53,6 +53,7 @@ class EventRecord(_Record, frozen=True, kw_only=True):
     at: datetime
     brand: str | None = None
     channel: Channel | None = None
+    elsewhere: bool = False
     ends_at: datetime | None = None
     event: EventKind
     expires_at: datetime | None = None
@@ -222,6 +223,7 @@ def _event(event: Event) -> EventRecord:
         at=event.at,
         brand=event.brand,
         channel=event.channel,
+        elsewhere=event.elsewhere,
         ends_at=event.ends_at,
         event=event.event,
         expires_at=event.expires_at,
@@ -252,6 +254,7 @@ def _to_event(record: EventRecord) -> Event:
         held_until=record.held_until,
         index=record.index,
         answers=record.answers,
+        elsewhere=record.elsewhere,
     )
 
 

@@ -6,18 +6,22 @@ from sqlalchemy import Connection
 
 from audit.decisions import RecordedDecision
 from consent.events import STOPS, UNREFUSED, RecordedKind
+from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
 from consent.ledger.entries import read_subject
 from consent.ledger.leaf import Log, decode_leaf
+from consent.own_addresses import linked_of
 from consent.standing import KeptEvent
 from consent.subjects import find_by_index
 
-_STOPPED = STOPS | {RecordedKind.ERASE}
+_STOPPED = STOPS | {RecordedKind.ERASE, RecordedKind.LINK}
+"""A link too: whoever somebody turns out to be may have opted out long ago."""
+
 _ENDS = UNREFUSED | _STOPPED
 
 
 def is_stopped_since(events: Iterable[KeptEvent], consent_size: int) -> bool:
-    """Tell whether an opt-out or an erasure was recorded after the log had that size.
+    """Tell whether an opt-out, an erasure or a link was recorded after the log had that size.
 
     Whatever its scope: how far it reaches is law, and asking again takes a moment.
     """
@@ -47,5 +51,12 @@ def is_overtaken(
     if subject is None:
         return False
     size = decision.opened.decision.read.consent
-    entries = read_subject(connection, organisation, Log.CONSENT, subject)
-    return any(entry.index >= size and decode_leaf(entry.leaf).type in _ENDS for entry in entries)
+    try:
+        people = {subject, *linked_of(connection, organisation, subject, keys)}
+    except (BrokenSealError, UnknownKeyError):
+        return True  # Nobody can tell who else has to be asked about.
+    return any(
+        entry.index >= size and decode_leaf(entry.leaf).type in _ENDS
+        for person in people
+        for entry in read_subject(connection, organisation, Log.CONSENT, person)
+    )

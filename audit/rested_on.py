@@ -7,7 +7,7 @@ stands nowhere else is taken as it was told: the message, the sender, where the 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
@@ -29,12 +29,16 @@ from consent.on_record import OnRecord
 from consent.past_record import PastRecord
 from consent.registries.copies import Copy
 from consent.registries.snapshots import Registries
+from consent.senders import SenderRecord
+from consent.standing import Membership
 from consent.subjects import blind_indexes_of, find_by_index
 from jurisdictions.addresses import Address
-from rules.engine import LONGEST_HOLD
 from rules.facts import Facts, RegistryEntry
-from rules.history import Event, History
+from rules.history import Event, History, same_brand
 from rules.vocabulary import EventKind
+
+LONGEST_HOLD = timedelta(minutes=10)
+"""No place in a cap is held for longer than the longest permit lasts."""
 
 COPIES_KEPT = 4
 """Copies of registers that are read again for a replay; each may hold millions of numbers."""
@@ -95,7 +99,7 @@ class _Batch:
     records: Mapping[bytes, PastRecord]
     by_index: Mapping[bytes, bytes]
     confirmed: Collection[tuple[int, datetime]]
-    names: Mapping[str, str]
+    senders: Mapping[str, SenderRecord]
     places: Mapping[bytes, Sequence[_Place]] = field(default_factory=dict)
 
 
@@ -137,7 +141,7 @@ class FactsAgain:
             records=records,
             by_index=by_index,
             confirmed=past_record.confirmed(*there, told),
-            names=senders.load_names(*there, _senders_in(found, records)),
+            senders=senders.load_many(*there, _senders_in(found, records)),
         )
         batch.places = self._places_of(found, batch)
         return batch
@@ -153,21 +157,25 @@ class FactsAgain:
             return None
         facts, wrong = one.opened.facts, list[Discrepancy]()
         size = one.opened.decision.read.consent
+        linked = _linked_then(record, size, batch.records)
+        if any(other.erased_at is not None for other in linked):
+            return None  # Erased since, when they were not linked any more.
         if size > batch.size:
             wrong.append(Discrepancy(what="log_shorter", detail=f"the log has not {size} entries"))
         if record is not None and record.erased_at is None:
-            address, events = self._events(one, record, batch.names)
+            address, events = self._events(one, record, batch)
             proof = HistoryProof.NAMED if address is None else HistoryProof.COMPLETE
             wrong += [
                 Discrepancy(what="entry", index=fault.index, detail=fault.detail)
-                for fault in record.faults_at(size)
+                for each in (record, *linked)
+                for fault in each.faults_at(size)
             ]
         else:
             address, proof, events = None, HistoryProof.NAMED, ()
         if address is None:
             events = _with_stops_of_old(events, facts, batch.confirmed, size)
         wrong += _compare_events(_recorded(facts), events)
-        held, misplaced = _held(one, batch.places.get(one.id, ()), batch.names)
+        held, misplaced = _held(one, batch.places.get(one.id, ()), _names_of(batch))
         wrong += misplaced
         registries, proofs, differing = self._ask_registries(one, address)
         wrong += differing
@@ -179,7 +187,7 @@ class FactsAgain:
         return RestedOn(facts, proof, proofs, tuple(wrong))
 
     def _events(
-        self, one: RecordedDecision, record: PastRecord, names: Mapping[str, str]
+        self, one: RecordedDecision, record: PastRecord, batch: _Batch
     ) -> tuple[Address | None, Sequence[Event]]:
         """The history as the log gives it, for that address of the person which fits best.
 
@@ -192,9 +200,11 @@ class FactsAgain:
         if one.subject is None:
             addresses = [each for each in record.addresses if self._is_of(each, one.blind_index)]
         for address in addresses or (None,):
-            told = record.events(size, address)
-            known = OnRecord(record.subject, b"", told, (), names)
-            events = _with_names_of_then(known.history(sender).events, recorded)
+            told = record.events(size, address, batch.records)
+            known = OnRecord(record.subject, b"", told, (), _names_of(batch))
+            events = _with_names_of_then(
+                known.history(sender).events, recorded, sender, batch.senders
+            )
             if list(events) == list(recorded):
                 return address, events
             possible.append((address, events))
@@ -237,7 +247,8 @@ class FactsAgain:
     ) -> dict[bytes, list[_Place]]:
         """What earlier decisions on the same people held, by the decision that met it."""
         tokens = {one.id: self._tokens_of(one, batch) for one in found}
-        subjects = {one.subject for one in found if one.subject is not None}
+        people = {one.id: _people_then(one, batch.records) for one in found}
+        subjects = {who for some in people.values() for who in some}
         decided = [one.opened.circumstances.decided_at for one in found]
         if not decided:
             return {}
@@ -257,7 +268,7 @@ class FactsAgain:
             by_token.setdefault(token, []).append(id_)
         near = {
             one.id: {
-                *by_subject.get(one.subject or b"", ()),
+                *(id_ for who in people[one.id] for id_ in by_subject.get(who, ())),
                 *(id_ for token in tokens[one.id] for id_ in by_token.get(token, ())),
             }
             - {one.id}
@@ -325,24 +336,63 @@ def _recorded(facts: Facts) -> Sequence[Event]:
 def _senders_in(found: Iterable[RecordedDecision], records: Mapping[bytes, PastRecord]) -> set[str]:
     named = {one.opened.circumstances.sender for one in found}
     for record in records.values():
-        named.update(entry.event.sender for entry in record.entries if entry.event.sender)
+        for entry in record.entries:
+            change = entry.change
+            kept = (change.event, *change.carried) if isinstance(change, Membership) else (change,)
+            named.update(event.sender for event in kept if event.sender)
         for stops in record.suppressed.values():
             named.update(stop.sender for stop in stops if stop.sender)
     return named
 
 
-def _with_names_of_then(events: Sequence[Event], recorded: Sequence[Event]) -> Sequence[Event]:
-    """With other senders called what the decision says that they were called then.
+def _linked_then(
+    record: PastRecord | None, size: int, records: Mapping[bytes, PastRecord]
+) -> list[PastRecord]:
+    """Who was linked with this person when the log had that size."""
+    if record is None or not record.ever_linked:
+        return []
+    return [records[id_] for id_ in record.standing(size).linked if id_ in records]
 
-    A sender's name is in no log: it is a fact of the decision, like the sender's own.
+
+def _people_then(one: RecordedDecision, records: Mapping[bytes, PastRecord]) -> set[bytes]:
+    """The ids under which a decision's person stood on record: those of all their addresses."""
+    if one.subject is None:
+        return set()
+    size = one.opened.decision.read.consent
+    linked = _linked_then(records.get(one.subject), size, records)
+    return {one.subject, *(other.subject for other in linked)}
+
+
+def _names_of(batch: _Batch) -> dict[str, str]:
+    return {id_: sender.name for id_, sender in batch.senders.items()}
+
+
+def _with_names_of_then(
+    events: Sequence[Event],
+    recorded: Sequence[Event],
+    sender: str,
+    known: Mapping[str, SenderRecord],
+) -> Sequence[Event]:
+    """With senders called what the decision says that they were called then.
+
+    A sender's name is in no log: it is a fact of the decision. An opt-out that named this one as
+    it was called before concerned it already, and names none.
     """
     then = {event.index: event.brand for event in recorded}
-    return [
-        replace(event, brand=then[event.index])
-        if event.brand is not None and then.get(event.index) is not None
-        else event
-        for event in events
-    ]
+    own = known.get(sender)
+    of_own = () if own is None else (own.name, *own.former_names)
+    of_all = {record.name for record in known.values()}
+    seen = []
+    for event in events:
+        brand = event.brand
+        if brand is not None and event.index in then:
+            told = then[event.index]
+            if told is None:
+                brand = None if any(same_brand(brand, name) for name in of_own) else brand
+            elif brand in of_all:
+                brand = told
+        seen.append(event if brand == event.brand else replace(event, brand=brand))
+    return seen
 
 
 def _with_stops_of_old(
@@ -397,7 +447,7 @@ def _held(
             continue
         if reported is not None and reported < around.decided_at:
             continue
-        met = next((event for event in said if replace(event, brand=None) == place.event), None)
+        met = next((event for event in said if _is_place(event, place)), None)
         if met is not None:
             said.remove(met)
             held.append(met)
@@ -413,6 +463,10 @@ def _held(
         detail = "the decision names a place that no earlier one held"
         wrong.append(Discrepancy(what="place", detail=detail))
     return held, wrong
+
+
+def _is_place(event: Event, place: _Place) -> bool:
+    return replace(event, brand=None, elsewhere=False) == place.event
 
 
 _E = log_entry.c

@@ -6,6 +6,7 @@ the suppression can be rebuilt from the log when the person's own key is gone.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,9 +15,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
-from consent import reviews, subjects, suppression, tables
+from consent import linking, reviews, subjects, suppression, tables
+from consent.errors import StandingUnreadableError
 from consent.events import RecordedKind
-from consent.keys.errors import BrokenSealError
+from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind, PayloadContext, open_payload, seal_payload
 from consent.ledger import log
@@ -26,7 +28,7 @@ from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log, decode_leaf
 from consent.ledger.log import Receipt, SealedEntry, append_many
 from consent.ledger.tables import log_entry, log_payload, subject, subject_alias, subject_key
-from consent.own_addresses import addresses_of, in_parts
+from consent.own_addresses import addresses_of, in_parts, linked_of
 from consent.suppression import Suppressed, Token
 from jurisdictions.addresses import Address
 
@@ -99,7 +101,9 @@ def erase(
     nothing was changed. Whoever holds the answer deletes what other packages keep by the blind
     indexes.
     """
-    people = _people_of(connection, organisation, given.address, keys)
+    people = _with_linked(
+        connection, organisation, _people_of(connection, organisation, given.address, keys), keys
+    )
     addresses, indexes = {given.address.normalised: given.address}, set[bytes]()
     for person in people:
         known, aliases = _addresses_of(connection, organisation, person, given.address, keys)
@@ -166,6 +170,10 @@ def repeat(
     began after it stays.
     """
     people = _people_then(connection, organisation, past)
+    if _survivors(connection, organisation, people, keys):
+        # Whose standing does not open stays linked with somebody gone: checks refuse that.
+        with suppress(StandingUnreadableError, BrokenSealError, UnknownKeyError):
+            linking.part(connection, organisation, people, keys=keys, now=now, actor=past.actor)
     size = log.head(connection, organisation, Log.CONSENT).size
     record = msgspec.structs.replace(
         past.record,
@@ -207,11 +215,11 @@ def open_record(
         context,
         nonce=stored.nonce,
         ciphertext=stored.ciphertext,
-        commit=bytes.fromhex(leaf.commit or ""),
+        commit=leaf.commitment,
     )
     try:
         return msgspec.json.decode(opened.canonical, type=ErasureRecord)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise BrokenSealError("the payload of an erasure cannot be read") from None
 
 
@@ -250,12 +258,18 @@ class _Act:
         return receipt, _sum(destroyed)
 
     def _append(self, people: Sequence[bytes], record: ErasureRecord) -> Receipt:
-        """One entry a person, and one without if nobody is on record; give the first's receipt."""
+        """One entry a person, and one without if nobody is on record; give the first's receipt.
+
+        The first tells what is suppressed of all of them.
+        """
         key = self.keys.sealing_key(self.organisation, KeyKind.SUPPRESSION_PAYLOAD, at=self.now)
         named: Sequence[bytes | None] = people or (None,)
         entries = []
         for place, person in enumerate(named):
             event_id = self.event_id if place == 0 else uuid7(self.now)
+            told = (
+                record if place == 0 else msgspec.structs.replace(record, tokens=(), suppressed=())
+            )
             context = PayloadContext(self.organisation, event_id, ERASE, person)
             entries.append(
                 SealedEntry(
@@ -264,7 +278,7 @@ class _Act:
                     occurred_at=self.at,
                     subject=person,
                     actor=self.actor,
-                    payload=seal_payload(key, context, canonical(record)),
+                    payload=seal_payload(key, context, canonical(told)),
                 )
             )
         receipts = append_many(
@@ -344,6 +358,25 @@ def _people_of(
     return sorted({person.id for person in found.values()})
 
 
+def _with_linked(
+    connection: Connection, organisation: str, people: Sequence[bytes], keys: KeyRing
+) -> list[bytes]:
+    """These persons, and after them in order of id all who are linked with any of them."""
+    found = set(people)
+    waiting = list(people)
+    while waiting:
+        try:
+            named = linked_of(connection, organisation, waiting.pop(), keys)
+        except (BrokenSealError, UnknownKeyError):
+            raise BrokenSealError(
+                "it cannot be read who else is this person; nothing was erased"
+            ) from None
+        linked = subjects.find_by_id(connection, organisation, named).keys()
+        waiting += linked - found
+        found |= linked
+    return [*people, *sorted(found.difference(people))]
+
+
 def _people_then(connection: Connection, organisation: str, past: PastErasure) -> list[bytes]:
     wanted = {
         "organisation": organisation,
@@ -373,6 +406,17 @@ def _addresses_of(
             " could not be kept suppressed; nothing was erased"
         )
     return addresses, aliases
+
+
+def _survivors(
+    connection: Connection, organisation: str, people: Sequence[bytes], keys: KeyRing
+) -> set[bytes]:
+    """Whom this copy still links with those who are to go, and who is not to go with them."""
+    linked: set[bytes] = set()
+    for person in people:
+        with suppress(BrokenSealError, UnknownKeyError):
+            linked |= linked_of(connection, organisation, person, keys)
+    return linked.difference(people)
 
 
 def _newest_wrapping(

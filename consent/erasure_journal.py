@@ -21,12 +21,14 @@ from consent.erasure import Erasure, ErasureRecord, PastErasure
 from consent.errors import ErasureJournalError
 from consent.keys.errors import BrokenSealError, KeyStoreError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
+from consent.keys.key_store import replace_file
 from consent.keys.root_key import read_private, sync_folder
 from consent.keys.sealing import KeyKind
 from consent.ledger.columns import instant_of, microseconds_of
 from consent.retention import Expiry
 
 FILE: Final = "erasures"
+HEAD_FILE: Final = "erasures.head"
 FORMAT_VERSION: Final = 1
 _USES: Final = {"erasure": b"erasure-journal", "expiry": b"expiry-journal"}
 """What each kind of line is sealed for, so that neither opens as the other."""
@@ -61,24 +63,41 @@ class _SealedExpiry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     actor: str | None = None
 
 
-class ErasureJournal:
-    """One file of a line an erasure. Nothing in it is ever changed, and only a torn end cut."""
+class _Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far the journal had come. ``last``: SHA-256 of the last of so many lines."""
 
-    def __init__(self, path: Path, keys: KeyRing) -> None:
+    ledger: str
+    lines: int
+    last: str
+
+
+class ErasureJournal:
+    """One file of a line an erasure. Nothing in it is ever changed, and only a torn end cut.
+
+    How many lines there are stands in a file beside the keys as well, so that an older copy of the
+    journal, or one whose end was cut, is told from a whole one.
+    """
+
+    def __init__(self, path: Path, head: Path, keys: KeyRing) -> None:
         self.path = path
+        self.head = head
         self._keys = keys
 
     @classmethod
     def of(cls, vault: Path, keys: KeyRing) -> "ErasureJournal":
         """The journal in the folder of the vault, whether it is there or not."""
-        return cls(vault / FILE, keys)
+        return cls(vault / FILE, keys.folder / HEAD_FILE, keys)
 
     def exists(self) -> bool:
         """Whether the file is there."""
         return self.path.exists()
 
     def create(self) -> None:
-        """Make an empty journal, for its owner only. One that is there is left as it is."""
+        """Make an empty journal, for its owner only. One that is there is left as it is.
+
+        ``ErasureJournalError``: there was one, with erasures in it.
+        """
+        self.refuse_if_lost()
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
         try:
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -96,6 +115,11 @@ class ErasureJournal:
         except OSError as error:
             raise ErasureJournalError(f"{self.path} cannot be made: {error.strerror}") from None
 
+    def refuse_if_lost(self) -> None:
+        """``ErasureJournalError``: the file is not there, and there were erasures in it."""
+        if not self.exists():
+            self._check_head([])
+
     def append(self, ended: Sequence[tuple[str, Erasure | Expiry]]) -> None:
         """Add what was ended, each with its organisation, on disk before this returns."""
         if not ended:
@@ -105,7 +129,9 @@ class ErasureJournal:
                 content = self._content()
                 whole = content[: content.rfind(b"\n") + 1]
                 self._check_header(whole)
-                previous = whole.splitlines()[-1]
+                lines = whole.splitlines()
+                self._check_head(lines)
+                previous = lines[-1]
                 written = b""
                 for organisation, one in ended:
                     line = msgspec.json.encode(self._line_of(previous, organisation, one))
@@ -115,6 +141,7 @@ class ErasureJournal:
                 os.ftruncate(descriptor, len(whole))
                 _write_all(descriptor, written, at=len(whole))
                 os.fsync(descriptor)
+                self._write_head(len(lines) + len(ended), previous)
         except OSError as error:
             raise ErasureJournalError(f"{self.path} cannot be written: {error.strerror}") from None
 
@@ -128,18 +155,16 @@ class ErasureJournal:
         self._check_header(whole)
         lines = whole.splitlines()
         for number, (previous, line) in enumerate(pairwise(lines), start=2):
+            self._line_after(number, previous, line)
+        self._check_head(lines)
+        for number, (previous, line) in enumerate(pairwise(lines), start=2):
             yield self._past_of(number, previous, line)
 
     def _past_of(
         self, number: int, previous: bytes, line: bytes
     ) -> tuple[str, PastErasure | Expiry]:
+        read = self._line_after(number, previous, line)
         try:
-            read = msgspec.json.decode(line, type=_Line)
-            if read.previous != sha256(previous).hexdigest():
-                raise ErasureJournalError(
-                    f"{self.path}:{number} does not follow the line before it: one was changed,"
-                    " or some are missing"
-                )
             opened = self._keys.open_sealed(
                 read.organisation,
                 KeyKind.SUPPRESSION_PAYLOAD,
@@ -149,8 +174,26 @@ class ErasureJournal:
                 read.at.to_bytes(8, "big"),
             )
             return read.organisation, _inside(read, opened)
-        except (msgspec.MsgspecError, BrokenSealError, UnknownKeyError, OverflowError):
+        except (
+            msgspec.MsgspecError,
+            UnicodeDecodeError,
+            BrokenSealError,
+            UnknownKeyError,
+            OverflowError,
+        ):
             raise ErasureJournalError(f"{self.path}:{number} does not open") from None
+
+    def _line_after(self, number: int, previous: bytes, line: bytes) -> _Line:
+        try:
+            read = msgspec.json.decode(line, type=_Line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise ErasureJournalError(f"{self.path}:{number} cannot be read") from None
+        if read.previous != sha256(previous).hexdigest():
+            raise ErasureJournalError(
+                f"{self.path}:{number} does not follow the line before it: one was changed,"
+                " or some are missing"
+            )
+        return read
 
     def _line_of(self, previous: bytes, organisation: str, ended: Erasure | Expiry) -> _Line:
         at = microseconds_of(ended.at)
@@ -191,7 +234,7 @@ class ErasureJournal:
     def _check_header(self, content: bytes) -> None:
         try:
             header = msgspec.json.decode(content.partition(b"\n")[0], type=_Header)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise ErasureJournalError(f"{self.path} is no erasure journal, or is damaged") from None
         if header.v != FORMAT_VERSION:
             raise ErasureJournalError(
@@ -202,6 +245,37 @@ class ErasureJournal:
                 f"{self.path} is of another ledger: {header.ledger}, and here it is"
                 f" {self._keys.ledger_id}"
             )
+
+    def _check_head(self, lines: Sequence[bytes]) -> None:
+        """Refuse a journal that has come less far than it had. It may be a line ahead of its
+        head: a crash came between the two."""
+        if not self.head.exists():
+            return
+        try:
+            head = msgspec.json.decode(read_private(self.head), type=_Head)
+        except KeyStoreError as error:
+            raise ErasureJournalError(error.detail) from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise ErasureJournalError(f"{self.head} cannot be read, or is damaged") from None
+        if head.ledger != self._keys.ledger_id:
+            raise ErasureJournalError(f"{self.head} is of another ledger: {head.ledger}")
+        if head.lines > len(lines):
+            raise ErasureJournalError(
+                f"{self.path} has {max(len(lines) - 1, 0)} erasures, and it had {head.lines - 1}:"
+                " its end was cut, or it is an older copy; put the newest one back"
+            )
+        if sha256(lines[head.lines - 1]).hexdigest() != head.last:
+            raise ErasureJournalError(
+                f"{self.path}:{head.lines} is not the line that was written there; put the newest"
+                " copy back"
+            )
+
+    def _write_head(self, lines: int, last: bytes) -> None:
+        head = _Head(self._keys.ledger_id, lines, sha256(last).hexdigest())
+        try:
+            replace_file(self.head, msgspec.json.encode(head) + b"\n")
+        except KeyStoreError as error:
+            raise ErasureJournalError(error.detail) from None
 
     @contextmanager
     def _locked(self) -> Iterator[int]:

@@ -56,6 +56,12 @@ class StandingUnreadableError(ComplianceError):
     code: ClassVar[str] = "standing_unreadable"
 
 
+class LinkTooLargeError(ComplianceError):
+    """More addresses than one person has would be linked; nothing was."""
+
+    code: ClassVar[str] = "link_too_large"
+
+
 class RegistryFileError(ComplianceError):
     """A register's file cannot be read whole. Names the line, never what stands in it."""
 

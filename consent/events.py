@@ -40,7 +40,10 @@ STOPS: Final = frozenset({RecordedKind.REVOKE, RecordedKind.COMPLAINT})
 UNREFUSED: Final = STOPS | {RecordedKind.HOLD}
 """What is recorded whatever it looks like: an opt-out, or a reply that may be one."""
 
-OWN_OPERATION: Final = frozenset({RecordedKind.ERASE, RecordedKind.LINK, RecordedKind.UNLINK})
+MEMBERSHIPS: Final = frozenset({RecordedKind.LINK, RecordedKind.UNLINK})
+"""What says which addresses are one person's."""
+
+OWN_OPERATION: Final = MEMBERSHIPS | {RecordedKind.ERASE}
 """What changes who a person is, and is never recorded as a plain event."""
 
 
@@ -79,6 +82,23 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     disclosure: Disclosure | None = None
 
 
+class CarriedStop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An opt-out or erasure that binds a person from a link or unlink on, by its own entry.
+
+    ``elsewhere``: it was that of another address, linked until then.
+    """
+
+    index: int
+    event: RecordedKind
+    at: datetime
+    sender: str | None = None
+    channel: Channel | None = None
+    purpose: Purpose | None = None
+    brand: str | None = None
+    via: Via | None = None
+    elsewhere: bool = False
+
+
 class ConsentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event as it was given. The address is not in it: it travels beside it.
 
@@ -87,6 +107,8 @@ class ConsentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ``sender``. ``unread`` holds, as JSON, those fields of an opt-out that could not be read;
     ``flags`` say which. ``why`` is the reason given for a hold, a release or an erasure;
     ``answers`` the index of the hold that a release, or the revoke in its place, decides on.
+    Of a link or unlink, ``linked`` are the ids of all others who are the same person from
+    then on, in hexadecimal, and ``carried`` the stops that this one takes over.
     """
 
     event: RecordedKind
@@ -107,6 +129,8 @@ class ConsentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     unread: str | None = None
     flags: tuple[Flag, ...] = ()
     answers: int | None = None
+    linked: tuple[str, ...] = ()
+    carried: tuple[CarriedStop, ...] = ()
 
 
 def encode_payload(event: ConsentEvent, address: str | None) -> bytes:

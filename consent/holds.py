@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, select, union_all
+from sqlalchemy import Connection, bindparam, delete, select, union_all, update
 
 from consent.among import ByMany
 from consent.ledger.columns import microseconds_of
@@ -70,6 +70,17 @@ _FREE = ByMany(
         among(cap_hold.c.decision, "decisions"),
     )
 )
+_GIVE = ByMany(
+    lambda among: (
+        update(cap_hold)
+        .where(
+            cap_hold.c.organisation == bindparam("its_organisation"),
+            cap_hold.c.subject.is_(None),
+            among(cap_hold.c.blind_index, "indexes"),
+        )
+        .values(subject=bindparam("its_subject"))
+    )
+)
 _INSERT = Rows(
     cap_hold,
     "organisation",
@@ -111,11 +122,14 @@ def hold_many(connection: Connection, organisation: str, holds: Sequence[Hold]) 
 def load_many(
     connection: Connection,
     organisation: str,
-    people: Sequence[tuple[bytes | None, Sequence[bytes]]],
+    people: Sequence[tuple[Sequence[bytes], Sequence[bytes]]],
     *,
     now: datetime,
 ) -> list[Sequence[Hold]]:
-    """The places that count for each of ``people`` (subject, blind indexes), in one statement."""
+    """The places that count for each of ``people`` (ids, blind indexes), in one statement.
+
+    Ids: none of a stranger, several of somebody with linked addresses.
+    """
     if not people:
         return []
     rows = _OF_PEOPLE.fetch(
@@ -123,7 +137,7 @@ def load_many(
         {
             "organisation": organisation,
             "now": now,
-            "subjects": [subject for subject, _ in people if subject is not None],
+            "subjects": [subject for subjects, _ in people for subject in subjects],
             "blind_indexes": [index for _, indexes in people for index in indexes],
         },
     )
@@ -136,7 +150,17 @@ def load_many(
         by_index.setdefault(hold.blind_index, []).append(hold)
         if hold.subject is not None:
             by_subject.setdefault(hold.subject, []).append(hold)
-    return [_of_person(subject, indexes, by_subject, by_index) for subject, indexes in people]
+    return [_of_person(subjects, indexes, by_subject, by_index) for subjects, indexes in people]
+
+
+def give_to(
+    connection: Connection, organisation: str, subject: bytes, blind_indexes: Collection[bytes]
+) -> None:
+    """Let the places held for a stranger count for the person that they turned out to be."""
+    _GIVE.execute(
+        connection,
+        {"its_organisation": organisation, "its_subject": subject, "indexes": list(blind_indexes)},
+    )
 
 
 def find_many(
@@ -161,13 +185,13 @@ def expire(connection: Connection, *, now: datetime) -> int:
 
 
 def _of_person(
-    subject: bytes | None,
+    subjects: Sequence[bytes],
     indexes: Sequence[bytes],
     by_subject: dict[bytes, list[Hold]],
     by_index: dict[bytes, list[Hold]],
 ) -> Sequence[Hold]:
     counting = {hold.decision: hold for index in indexes for hold in by_index.get(index, ())}
-    if subject is not None:
+    for subject in subjects:
         counting.update((hold.decision, hold) for hold in by_subject.get(subject, ()))
     return tuple(sorted(counting.values(), key=lambda hold: (hold.send_at, hold.decision)))
 

@@ -1,6 +1,7 @@
 """Everything on record of the people in a batch: standing, suppression and places held, merged."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
@@ -8,7 +9,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
-from consent import holds, senders, standing, subjects, suppression
+from consent import holds, linking, senders, standing, subjects, suppression
 from consent.errors import StandingUnreadableError
 from consent.events import RecordedKind
 from consent.holds import Hold
@@ -16,7 +17,7 @@ from consent.keys.key_ring import KeyRing
 from consent.standing import KeptEvent, Standing
 from consent.subjects import Subject
 from jurisdictions.addresses import Address
-from rules.history import NOTHING_ON_RECORD, Event, History
+from rules.history import NOTHING_ON_RECORD, Event, History, same_brand
 from rules.vocabulary import EventKind
 
 _LAW_OF_KIND: Final[Mapping[RecordedKind, EventKind]] = {
@@ -24,11 +25,15 @@ _LAW_OF_KIND: Final[Mapping[RecordedKind, EventKind]] = {
 }
 
 
+_STOPS: Final = frozenset({EventKind.REVOKE, EventKind.COMPLAINT})
+
+
 class OnRecord(msgspec.Struct, frozen=True):
     """What is on record of one person. ``subject`` is None for somebody never recorded.
 
     ``blind_index`` is the address's, for a place held. ``events`` are oldest first;
-    ``brands`` names every sender that they or a message of the batch concern.
+    ``brands`` names every sender that they or a message of the batch concern. ``linked``: the
+    ids under which their other addresses stand on record.
     """
 
     subject: bytes | None
@@ -36,17 +41,21 @@ class OnRecord(msgspec.Struct, frozen=True):
     events: Sequence[KeptEvent]
     holds: Sequence[Hold]
     brands: Mapping[str, str]
+    linked: tuple[bytes, ...] = ()
 
     @property
     def key(self) -> str:
         """What tells people of one batch apart (``rules.facts.Recipient.key``)."""
-        return (self.subject or self.blind_index).hex()
+        if self.subject is None:
+            return self.blind_index.hex()
+        return min(self.subject, *self.linked).hex() if self.linked else self.subject.hex()
 
-    def history(self, sender: str) -> History:
+    def history(self, sender: str, former_names: Sequence[str] = ()) -> History:
         """The person's history as it bears on a message of ``sender``, an id in ``brands``.
 
         What concerns another sender carries that one's name as its brand, so that it is out
-        of scope here unless both senders go by one name. What has no sender concerns all.
+        of scope here unless both senders go by one name. What has no sender concerns all. An
+        opt-out that names the sender as it was called before concerns it too.
         """
         if not self.events and not self.holds:
             return NOTHING_ON_RECORD
@@ -55,6 +64,8 @@ class OnRecord(msgspec.Struct, frozen=True):
             for kept in self.events
             if (kind := _LAW_OF_KIND.get(kept.event)) is not None
         ]
+        if former_names:
+            events = [_under_present_name(event, former_names) for event in events]
         if self.holds:
             events.extend(
                 _place_of(hold, self._brand(None, hold.sender, sender)) for hold in self.holds
@@ -77,7 +88,8 @@ def load_many(
     now: datetime,
     brands: Mapping[str, str],
 ) -> list[OnRecord | StandingUnreadableError]:
-    """What is on record, in the order of ``addresses``; five statements at most.
+    """What is on record, in the order of ``addresses``; five statements at most, and two more
+    where addresses are linked.
 
     ``brands``: names of the senders whose messages are checked, by id.
     An error stands in the place of whoever's record cannot be trusted: that check ends in 503.
@@ -91,7 +103,7 @@ def load_many(
     held = holds.load_many(
         connection,
         organisation,
-        [(one.id if one else None, each) for one, each in zip(people, indexes, strict=True)],
+        [(_ids_of(one, opened), each) for one, each in zip(people, indexes, strict=True)],
         now=now,
     )
     named = dict(brands)
@@ -102,7 +114,15 @@ def load_many(
             answers.append(kept)
             continue
         events = suppression.unite(kept.events, suppressed[i])
-        answers.append(OnRecord(one.id if one else None, indexes[i][0], events, held[i], named))
+        if one is None or not kept.linked:
+            answers.append(OnRecord(one.id if one else None, indexes[i][0], events, held[i], named))
+            continue
+        said = linking.said_elsewhere(one.id, kept, events, opened)
+        if isinstance(said, StandingUnreadableError):
+            answers.append(said)
+            continue
+        united = sorted((*events, *said), key=attrgetter("at", "index"))
+        answers.append(OnRecord(one.id, indexes[i][0], united, held[i], named, kept.linked))
     _name_others(connection, organisation, answers, named)
     return answers
 
@@ -113,12 +133,25 @@ def _open_all(
     people: Sequence[Subject | None],
     keys: KeyRing,
 ) -> dict[bytes, Standing | StandingUnreadableError]:
+    """The standings of these people, and of whoever else they are."""
     known = {one.id: one for one in people if one}
     rows = standing.load_rows(connection, organisation, list(known))
-    return {
+    opened = {
         id_: standing.open_row(keys, organisation, id_, one.head_seq, rows.get(id_))
         for id_, one in known.items()
     }
+    if any(isinstance(one, Standing) and one.linked for one in opened.values()):
+        opened |= linking.open_others(connection, organisation, opened, keys=keys)
+    return opened
+
+
+def _ids_of(
+    one: Subject | None, opened: Mapping[bytes, Standing | StandingUnreadableError]
+) -> Sequence[bytes]:
+    if one is None:
+        return ()
+    kept = opened[one.id]
+    return (one.id, *kept.linked) if isinstance(kept, Standing) else (one.id,)
 
 
 def _name_others(
@@ -137,6 +170,14 @@ def _name_others(
     named.update(senders.load_names(connection, organisation, others))
 
 
+def _under_present_name(event: Event, former_names: Sequence[str]) -> Event:
+    if event.event not in _STOPS or event.brand is None:
+        return event
+    if not any(same_brand(event.brand, name) for name in former_names):
+        return event
+    return replace(event, brand=None)
+
+
 def _law_of(kept: KeptEvent, kind: EventKind, brand: str | None) -> Event:
     return Event(
         event=kind,
@@ -152,6 +193,7 @@ def _law_of(kept: KeptEvent, kind: EventKind, brand: str | None) -> Event:
         via=kept.via,
         index=kept.index,
         answers=kept.answers,
+        elsewhere=kept.elsewhere,
     )
 
 

@@ -5,6 +5,7 @@ opt-out reaches as far as if the part had not been there.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,8 +14,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from consent.errors import NoAddressError
-from consent.events import ConsentEvent, Evidence, Flag, RecordedKind
-from jurisdictions.addresses import Address
+from consent.events import UNREFUSED, ConsentEvent, Evidence, Flag, RecordedKind
+from jurisdictions.addresses import Address, address_meant
 from rules.history import same_brand
 from rules.vocabulary import Channel, Purpose, Via
 
@@ -37,6 +38,11 @@ _KNOWN: Final = frozenset(
         "evidence",
     }
 )
+_SIGNS: Final = re.compile(r"[\W_]+")
+_STOP_WORDS: Final = {
+    **{kind.value: kind for kind in UNREFUSED},
+    **dict.fromkeys(("stop", "opt out", "optout", "unsubscribe"), RecordedKind.REVOKE),
+}
 _TEXTS: Final = {
     "sender": Flag.SENDER_UNREADABLE,
     "brand": Flag.BRAND_UNREADABLE,
@@ -60,8 +66,11 @@ def read_opt_out(body: Mapping[str, object], *, now: datetime) -> OptOut:
     Refuses nothing but a body without an address (``NoAddressError``). Whether ``sender`` is
     one of ours shows when it is recorded.
     """
-    address = _address(body.get("address"))
+    written = _address(body.get("address"))
+    address = address_meant(written)
     reading = _Reading(body)
+    if address != written:
+        reading.keep("address", written, Flag.ADDRESS_UNREADABLE)
     fields: dict[str, Any] = {
         "at": reading.part("at", _instant, Flag.AT_UNREADABLE) or now,
         "sender": reading.part("sender", _word, Flag.SENDER_UNREADABLE),
@@ -77,6 +86,13 @@ def read_opt_out(body: Mapping[str, object], *, now: datetime) -> OptOut:
         event=RecordedKind.REVOKE, unread=reading.unread, flags=tuple(reading.flags), **fields
     )
     return OptOut(address, event)
+
+
+def stop_of(word: object) -> RecordedKind | None:
+    """Which stop the ``event`` of a body names, however it is written; None if none."""
+    if not isinstance(word, str):
+        return None
+    return _STOP_WORDS.get(" ".join(_SIGNS.sub(" ", word.casefold()).split()))
 
 
 class _Reading:
@@ -95,10 +111,14 @@ class _Reading:
         try:
             return read(value)
         except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
-            self._unread[name] = value
-            if flag not in self.flags:
-                self.flags.append(flag)
+            self.keep(name, value, flag)
             return None
+
+    def keep(self, name: str, value: object, flag: Flag) -> None:
+        """Keep a part as it came, beside what was made of it."""
+        self._unread[name] = value
+        if flag not in self.flags:
+            self.flags.append(flag)
 
     @property
     def unread(self) -> str | None:

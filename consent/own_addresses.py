@@ -7,6 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
+from consent.events import MEMBERSHIPS
 from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind, PayloadContext, SealingKey, open_payload
@@ -47,10 +48,33 @@ def addresses_of(
         payload = _opened(organisation, entry, stored, data_keys)
         if payload is None:
             unreadable += 1
-        else:
-            told.update(_told_in(payload))
+        elif isinstance(payload.get("address"), str):
+            told.add(payload["address"])
     aliases = set(connection.execute(_ALIASES_OF_ONE, one).scalars())
     return {text: parse_address(text) for text in told}, aliases, unreadable
+
+
+def linked_of(
+    connection: Connection, organisation: str, person: bytes, keys: KeyRing
+) -> set[bytes]:
+    """Who else is this person, as the last link or unlink among their entries says.
+
+    ``BrokenSealError``: that one does not open.
+    """
+    entries = read_subject(connection, organisation, Log.CONSENT, person)
+    last = next((e for e in reversed(entries) if decode_leaf(e.leaf).type in MEMBERSHIPS), None)
+    if last is None:
+        return set()
+    one = {"organisation": organisation, "person": person}
+    data_keys = {
+        version: keys.unwrap_subject_key(organisation, person, version, wrapped)
+        for version, wrapped in connection.execute(_KEYS_OF_ONE, one)
+    }
+    stored = read_payloads(connection, organisation, [last.event_id]).get(last.event_id)
+    payload = None if stored is None else _opened(organisation, last, stored, data_keys)
+    if payload is None:
+        raise BrokenSealError("an entry that says who else is this person does not open")
+    return {bytes.fromhex(id_) for id_ in payload.get("linked", ())}
 
 
 def _payloads_of(
@@ -81,19 +105,11 @@ def _opened(
             context,
             nonce=stored.nonce,
             ciphertext=stored.ciphertext,
-            commit=bytes.fromhex(leaf.commit or ""),
+            commit=leaf.commitment,
         )
         return msgspec.json.decode(opened.canonical, type=dict[str, Any])
     except (BrokenSealError, msgspec.MsgspecError):
         return None
-
-
-def _told_in(payload: dict[str, Any]) -> Iterable[str]:
-    """The address of an event; all of them where addresses were linked."""
-    if isinstance(payload.get("address"), str):
-        yield payload["address"]
-    for text in payload.get("addresses") or ():
-        yield str(text)
 
 
 def in_parts(all_: Sequence[T]) -> Iterable[Sequence[T]]:

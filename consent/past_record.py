@@ -16,8 +16,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
-from consent import standing, suppression
+from consent import linking, standing, suppression
 from consent.among import ByMany
+from consent.errors import StandingUnreadableError
 from consent.events import decode_payload
 from consent.fsck.payloads import COLUMNS, Payloads
 from consent.keys.errors import BrokenSealError, UnknownKeyError
@@ -26,7 +27,7 @@ from consent.ledger.errors import DamagedLogError
 from consent.ledger.leaf import Log, decode_leaf
 from consent.ledger.tables import log_entry, log_payload, subject
 from consent.ledger.tree import leaf_hash
-from consent.standing import KeptEvent, Standing
+from consent.standing import Change, KeptEvent, Membership, Standing, change_of
 from consent.suppression import SUPPRESSING
 from jurisdictions.addresses import Address, parse_address
 
@@ -35,11 +36,14 @@ _NO_CHAIN = (0, None)
 
 @dataclass(frozen=True, slots=True)
 class PastEntry:
-    """One entry of a person's that opened. ``address``: the one it came for, if it says so."""
+    """One entry of a person's that opened, and what it added to their standing.
+
+    ``address``: the one it came for, if it says so.
+    """
 
     index: int
     recorded_at: datetime
-    event: KeptEvent
+    change: Change
     address: str | None
 
 
@@ -65,20 +69,41 @@ class PastRecord:
     addresses: tuple[Address, ...] = ()
     suppressed: Mapping[str, tuple[KeptEvent, ...]] = field(default_factory=dict)
 
-    def events(self, size: int, address: Address | None) -> Sequence[KeptEvent]:
+    def standing(self, size: int) -> Standing:
+        """The standing as it was when the consent log had ``size`` entries."""
+        before = [entry for entry in self.entries if entry.index < size]
+        if not before:
+            return Standing()
+        newest = max(entry.recorded_at for entry in before)
+        return standing.fold(Standing(), [one.change for one in before], recorded_at=newest)
+
+    def events(
+        self, size: int, address: Address | None, others: Mapping[bytes, "PastRecord"]
+    ) -> Sequence[KeptEvent]:
         """What a check of this address read when the consent log had ``size`` entries.
 
-        Without an address: but for what only the suppression told of it.
+        Without an address: but for what only the suppression told of it. ``others`` hold those
+        who were linked with this person then.
         """
-        before = [entry for entry in self.entries if entry.index < size]
         known = () if address is None else self.suppressed[address.normalised]
+        own = self.standing(size)
         stops = [one for one in known if one.index < size]
-        if not before:
-            return suppression.unite((), stops)
-        newest = max(entry.recorded_at for entry in before)
-        events = [entry.event for entry in before]
-        folded = standing.fold(Standing(), events, recorded_at=newest)
-        return suppression.unite(folded.events, stops)
+        events = suppression.unite(own.events, stops)
+        if not own.linked:
+            return events
+        then = {id_: others[id_].standing(size) for id_ in own.linked if id_ in others}
+        said = linking.said_elsewhere(self.subject, own, events, then)
+        if isinstance(said, StandingUnreadableError):
+            return events  # Some of it cannot be read: what the decision names more is not there.
+        return sorted((*events, *said), key=attrgetter("at", "index"))
+
+    @property
+    def ever_linked(self) -> frozenset[bytes]:
+        """Everybody who was ever linked with this person, as their own entries tell."""
+        changes = (entry.change for entry in self.entries)
+        return frozenset(
+            id_ for one in changes if isinstance(one, Membership) for id_ in one.linked
+        )
 
     def addresses_at(self, size: int) -> tuple[Address, ...]:
         """The addresses that entries of that time tell; all of them, if none does."""
@@ -93,7 +118,18 @@ class PastRecord:
 def load_many(
     connection: Connection, organisation: str, subjects: Collection[bytes], *, keys: KeyRing
 ) -> dict[bytes, PastRecord]:
-    """The records of those of these persons who are there, in four statements."""
+    """The records of those of these persons who are there, and of who was ever linked with them.
+
+    In four statements, and four more where any are linked.
+    """
+    found = _load(connection, organisation, subjects, keys)
+    named = {id_ for record in found.values() for id_ in record.ever_linked}
+    return found | _load(connection, organisation, named - found.keys(), keys)
+
+
+def _load(
+    connection: Connection, organisation: str, subjects: Collection[bytes], keys: KeyRing
+) -> dict[bytes, PastRecord]:
     if not subjects:
         return {}
     wanted = {"organisation": organisation, "ids": list(subjects)}
@@ -158,8 +194,13 @@ def _read(row: Any, seq: int, last: bytes | None, payloads: Payloads) -> PastEnt
         return Fault(row.idx, error.detail)
     except (msgspec.MsgspecError, KeyError):
         return Fault(row.idx, "the payload is no event")
-    kept = _in_utc(KeptEvent.of(event, row.idx))
-    return PastEntry(row.idx, leaf.recorded_at, kept, address)
+    change = change_of(event, row.idx)
+    if isinstance(change, Membership):
+        carried = tuple(map(_in_utc, change.carried))
+        change = Membership(_in_utc(change.event), change.linked, carried)
+    else:
+        change = _in_utc(change)
+    return PastEntry(row.idx, leaf.recorded_at, change, address)
 
 
 def _in_utc(kept: KeptEvent) -> KeptEvent:

@@ -39,7 +39,10 @@ class RegistrationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_default
 
 
 class SenderRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One sender. ``name`` is the brand that a message must name, ``country`` an alpha-2 code."""
+    """One sender. ``name`` is the brand that a message must name, ``country`` an alpha-2 code.
+
+    ``former_names``: what it was called before; who opted out of one of these meant this sender.
+    """
 
     id: str
     name: str
@@ -47,6 +50,7 @@ class SenderRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     postal_address: str | None = None
     contact: str | None = None
     registrations: tuple[RegistrationRecord, ...] = ()
+    former_names: tuple[str, ...] = ()
 
     def to_facts(self, jurisdictions: tuple[str, ...]) -> Sender:
         """What rules may look at; ``jurisdictions`` are those of ``country``."""
@@ -92,7 +96,15 @@ _REPLACE = sender_table.update().where(
 
 
 def put(connection: Connection, organisation: str, sender: SenderRecord, *, now: datetime) -> bool:
-    """Store a sender under its id, in place of what was there. True if it is new."""
+    """Store a sender under its id, in place of what was there. True if it is new.
+
+    Of what was there only the names stay.
+    """
+    earlier = load_many(connection, organisation, [sender.id]).get(sender.id)
+    if earlier is not None:
+        names = dict.fromkeys((*earlier.former_names, earlier.name))
+        names.pop(sender.name, None)
+        sender = msgspec.structs.replace(sender, former_names=tuple(names))
     values = {"name": sender.name, "record": _ENCODER.encode(sender), "updated_at": now}
     replaced = connection.execute(
         _REPLACE, {"of_organisation": organisation, "of_id": sender.id, **values}

@@ -7,7 +7,7 @@ means is law and is worked out in ``rules``; here it is only kept.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Final
 
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, select
 from consent import tables
 from consent.among import ByMany
 from consent.errors import StandingUnreadableError
-from consent.events import ConsentEvent, RecordedKind
+from consent.events import MEMBERSHIPS, ConsentEvent, RecordedKind
 from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind
@@ -25,14 +25,18 @@ from consent.rows import run
 from rules.vocabulary import Channel, Level, Purpose, Quality, Via
 
 SENT_KEPT: Final = timedelta(days=400)
-"""``sent`` older than this, counted back from the person's newest entry, is dropped: longer than
-any window that a frequency cap looks back on. Everything else is kept for good."""
+"""Of ``sent`` older than this, counted back from the person's newest entry, only the first and the
+last of each month and scope are kept: no frequency cap looks back so far, and a relation that lives
+by being used from month to month is shown by these. Everything else is kept for good."""
 
 _FORMAT: Final = 1
 
 
 class KeptEvent(msgspec.Struct, frozen=True, array_like=True):
-    """An event as a check needs it: no address, no evidence, no text. ``index``: in the log."""
+    """An event as a check needs it: no address, no evidence, no text. ``index``: in the log.
+
+    ``elsewhere``: it was recorded of another address of the same person.
+    """
 
     index: int
     event: RecordedKind
@@ -48,6 +52,7 @@ class KeptEvent(msgspec.Struct, frozen=True, array_like=True):
     ends_at: datetime | None = None
     via: Via | None = None
     answers: int | None = None
+    elsewhere: bool = False
 
     @classmethod
     def of(cls, event: ConsentEvent, index: int) -> "KeptEvent":
@@ -70,29 +75,56 @@ class KeptEvent(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
+class Membership(msgspec.Struct, frozen=True):
+    """What a link or unlink makes of a person.
+
+    ``linked``: the ids of everybody else who is the same person from then on. ``carried``:
+    opt-outs and erasures that bind this one too from then on.
+    """
+
+    event: KeptEvent
+    linked: tuple[bytes, ...]
+    carried: tuple[KeptEvent, ...]
+
+
+Change = KeptEvent | Membership
+"""What one entry adds to its person's standing."""
+
+
+def change_of(event: ConsentEvent, index: int) -> Change:
+    """What an event that stands at ``index`` adds."""
+    kept = KeptEvent.of(event, index)
+    if event.event not in MEMBERSHIPS:
+        return kept
+    carried = [KeptEvent(**msgspec.structs.asdict(stop)) for stop in event.carried]
+    return Membership(kept, tuple(map(bytes.fromhex, event.linked)), tuple(carried))
+
+
 class Standing(msgspec.Struct, frozen=True, array_like=True):
     """A person's history: oldest first, events of one instant in the order of the log.
 
-    ``recorded_at`` is when the newest entry was recorded; ``sent`` are dropped by it.
+    ``recorded_at`` is when the newest entry was recorded; ``sent`` are thinned out by it.
+    ``linked``: whose standings say what else this person said, in order.
     """
 
     events: tuple[KeptEvent, ...] = ()
     recorded_at: datetime | None = None
     format: int = _FORMAT
+    linked: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What a batch added to one person: their ``head_seq`` before and after, and the events."""
+    """What a batch added to one person: their ``head_seq`` before and after, and the changes."""
 
     subject: bytes
     head_seq_before: int
-    events: tuple[KeptEvent, ...]
+    changes: tuple[Change, ...]
 
     @property
     def head_seq(self) -> int:
-        """Each event is one entry of the person's."""
-        return self.head_seq_before + len(self.events)
+        """Each change is one entry of the person's."""
+        return self.head_seq_before + len(self.changes)
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -115,17 +147,37 @@ _UPSERT: Final = (
 )
 
 
-def fold(standing: Standing, events: Iterable[KeptEvent], *, recorded_at: datetime) -> Standing:
-    """Add events that were recorded at ``recorded_at``. Pure: folding a log rebuilds the row."""
+def fold(standing: Standing, changes: Iterable[Change], *, recorded_at: datetime) -> Standing:
+    """Add what was recorded at ``recorded_at``. Pure: folding a log rebuilds the row."""
     newest = recorded_at if standing.recorded_at is None else max(standing.recorded_at, recorded_at)
     oldest_sent = newest - SENT_KEPT
-    kept = [
-        event
-        for event in (*standing.events, *events)
-        if event.event is not RecordedKind.SENT or event.at >= oldest_sent
-    ]
+    events, linked = list(standing.events), standing.linked
+    for change in changes:
+        if isinstance(change, Membership):
+            known = {event.index for event in events}
+            events.append(change.event)
+            events += [stop for stop in change.carried if stop.index not in known]
+            linked = change.linked
+        else:
+            events.append(change)
+    kept: list[KeptEvent] = []
+    old: list[KeptEvent] = []
+    for event in events:
+        is_old = event.event is RecordedKind.SENT and event.at < oldest_sent
+        (old if is_old else kept).append(event)
+    kept += _thinned(old)
     kept.sort(key=attrgetter("at", "index"))
-    return Standing(tuple(kept), newest)
+    return Standing(tuple(kept), newest, linked=linked)
+
+
+def _thinned(sent: Sequence[KeptEvent]) -> set[KeptEvent]:
+    """The first and the last of each month (UTC) and scope."""
+    ends: dict[tuple[object, ...], tuple[KeptEvent, KeptEvent]] = {}
+    for event in sorted(sent, key=attrgetter("at", "index")):
+        at = event.at.astimezone(UTC)
+        scope = (event.sender, event.brand, event.channel, event.purpose, at.year, at.month)
+        ends[scope] = (ends[scope][0] if scope in ends else event, event)
+    return {event for pair in ends.values() for event in pair}
 
 
 def seal(
@@ -170,7 +222,7 @@ def open_row(
             organisation, KeyKind.STANDING, row[1], subject, head_seq.to_bytes(8, "big")
         )
         standing = _DECODER.decode(opened)
-    except (BrokenSealError, UnknownKeyError, msgspec.MsgspecError):
+    except (BrokenSealError, UnknownKeyError, msgspec.MsgspecError, UnicodeDecodeError):
         return StandingUnreadableError("a standing does not open")
     if standing.format != _FORMAT:
         return StandingUnreadableError(f"a standing is of format {standing.format}")
@@ -212,7 +264,7 @@ def project(
         if isinstance(opened, StandingUnreadableError):
             unreadable[one.subject] = opened
             continue
-        standing = fold(opened, one.events, recorded_at=recorded_at)
+        standing = fold(opened, one.changes, recorded_at=recorded_at)
         sealed = seal(keys, organisation, one.subject, one.head_seq, standing, at=recorded_at)
         written.append(
             {

@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+from urllib.parse import unquote
 
 import idna
 import phonenumbers
@@ -24,6 +25,11 @@ _SEPARATORS = dict.fromkeys(
     # What people type between digits, and the marks of direction that copying leaves.
     map(ord, " -./()\t\u00a0\u2010\u2011\u2012\u2013\u202f\u200e\u200f\u202a\u202c\u2066\u2069")
 )
+_UNSEEN = frozenset({"Cc", "Cf"})
+_QUOTES = " \t\r\n'\"`.,;:<>\u2018\u2019\u201c\u201d\u00ab\u00bb"
+_IN_BRACKETS = re.compile(r"<([^<>]+)>\s*\Z")
+_LINK = re.compile(r"(?i)(?:mailto|tel|sms|smsto|callto|whatsapp|mobile|phone):/{0,2}([^?;,]+)")
+_INTERNATIONAL = re.compile(r"^\(?00(?=[\s\-.()/]*[1-9])")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])\Z")
 _NO_HOST = "the part after the @ is no host name, write one such as example.com"
 _LOCAL = re.compile(r"[^\s\x00-\x20\x7f\"(),:;<>@\[\\\]]{1,64}\Z")
@@ -58,14 +64,54 @@ class Address:
     problem: str | None = None
 
 
-@lru_cache(maxsize=100_000)
+LONGEST_KEPT = 320
+"""No address is longer. What is, in an opt-out, is read each time: it may be of any length."""
+
+
 def parse_address(text: str) -> Address:
     """Parse an E.164 number or an e-mail address; ``problem`` tells what is wrong with it."""
+    return _parse(text) if len(text) > LONGEST_KEPT else _parse_and_keep(text)
+
+
+def _parse(text: str) -> Address:
     text = text.strip()
     if "@" in text:
         return _email(text)
     # A text of nothing but separators is kept as it came: it must not equal another one.
     return _number(_digits_of(text) or text)
+
+
+def spellings_of_normalised(address: str) -> tuple[str, ...]:
+    """The spellings of an address that ``parse_address`` has normalised, mostly without parsing."""
+    if "@" in address:
+        return (address,)
+    _, spellings = spellings_of(address)
+    # An impossible number has one spelling, whatever its form: only parsing tells that it is one.
+    return (address,) if len(spellings) == 1 else parse_address(address).spellings
+
+
+_parse_and_keep = lru_cache(maxsize=100_000)(_parse)
+
+
+def address_meant(text: str) -> str:
+    """The address that an odd spelling plainly means; the text itself where that is none.
+
+    For opt-outs, which reach as far as they can: a link (``mailto:``, ``tel:``), an address behind
+    a name, an international prefix, signs that nobody sees. Who consents writes an address.
+    """
+    if parse_address(text).problem is None:
+        return text
+    visible = "".join(sign for sign in text if unicodedata.category(sign) not in _UNSEEN)
+    bracketed = _IN_BRACKETS.search(visible)
+    plain = (bracketed[1] if bracketed else visible).strip(_QUOTES)
+    linked = _LINK.match(plain)
+    if linked:
+        plain = unquote(linked[1])
+    prefixed = _INTERNATIONAL.sub("+", plain.strip(_QUOTES))
+    for meant in (visible, plain, plain.strip(_QUOTES), prefixed):
+        if parse_address(meant).problem is None:
+            return meant
+    return text
 
 
 @lru_cache(maxsize=10_000)
@@ -161,6 +207,8 @@ def _email(text: str) -> Address:
 def _problem_of_local(local: str) -> str | None:
     if "@" in local:
         return "this holds more than one @, write one e-mail address"
+    if any(unicodedata.category(sign) in _UNSEEN for sign in local):
+        return "there are signs in this that cannot be seen, leave them out"
     dots = local.startswith(".") or local.endswith(".") or ".." in local
     if dots or not _LOCAL.match(local) or len(local.encode()) > 64:
         return "the part before the @ is no mailbox, write one e-mail address without its name"

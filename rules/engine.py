@@ -1,23 +1,19 @@
 """The reference: how rules become a decision. It reads like the law and caches nothing."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rules.decision import Decision, Finding, Obligation, Provision
 from rules.facts import Facts
-from rules.history import Event, History
+from rules.history import Event
 from rules.rule import ANYWHERE, SINCE_EVER, Case, Rule, Value
-from rules.vocabulary import STRICTNESS, Certainty, EventKind, Force, ReasonCode, Verdict
+from rules.vocabulary import STRICTNESS, Certainty, Force, ReasonCode, Verdict
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Raised whenever the same facts and rules may give another decision; each decision names it."""
 
 LONGEST_WAIT = timedelta(days=30)
 """A message that no instant within this time permits is denied, not deferred."""
-
-LONGEST_HOLD = timedelta(minutes=10)
-"""How long an allowed message holds its place in the frequency caps, at most."""
 
 TOO_LATE = Finding(
     Verdict.DENY,
@@ -47,7 +43,12 @@ def decide(facts: Facts, rules: Sequence[Rule]) -> Decision:
     bound = [rule for rule in rules if rule.binds.match(facts)]
     laws = [value for rule in bound for value in rule.in_force(facts, at)]
     answers = (law.terms.grounds(facts, at) for law in laws)
-    case = Case(facts, at, tuple(answer for answer in answers if answer is not None))
+    case = Case(
+        facts,
+        at,
+        grounds=tuple(answer for answer in answers if answer is not None),
+        is_answered=is_answered(facts, bound),
+    )
 
     findings = findings_of(laws, case)
     verdict = strictest(findings)
@@ -66,37 +67,19 @@ def decide(facts: Facts, rules: Sequence[Rule]) -> Decision:
     )
 
 
-def decide_in_order(facts: Sequence[Facts], rules: Sequence[Rule]) -> list[Decision]:
-    """Decide messages as if they came one after another, in the order given.
-
-    A message that is allowed holds its place, and a later one to the same person sees it.
-    """
-    decisions: list[Decision] = []
-    held: dict[str, tuple[Event, ...]] = {}
-    for one in facts:
-        places = held.get(one.recipient.key, ())
-        seen = replace(one, history=History((*one.history.events, *places)))
-        decision = decide(seen, rules)
-        decisions.append(decision)
-        if decision.verdict is Verdict.ALLOW:
-            held[one.recipient.key] = (*places, place_of(one, decision))
-    return decisions
+def decide_each(facts: Sequence[Facts], rules: Sequence[Rule]) -> list[Decision]:
+    """Decide on each of these messages for itself, in their order."""
+    return [decide(one, rules) for one in facts]
 
 
-def place_of(facts: Facts, decision: Decision) -> Event:
-    """Give the place that an allowed message holds: a ``sent`` that has not happened yet."""
-    message = facts.message
-    held_until = message.send_at + LONGEST_HOLD
-    if decision.permitted_until is not None:
-        held_until = min(held_until, decision.permitted_until)
-    return Event(
-        event=EventKind.SENT,
-        at=message.send_at,
-        channel=message.channel,
-        purpose=message.purpose,
-        topic=message.topic,
-        brand=facts.sender.name,
-        held_until=held_until,
+def is_answered(facts: Facts, bound: Sequence[Rule]) -> bool:
+    """Tell whether the law of the recipient's own place says what consent the message needs."""
+    at = facts.message.send_at
+    return any(
+        law.terms.grounds(facts, at) is not None
+        for rule in bound
+        if rule.binds.follows(facts.recipient)
+        for law in rule.in_force(facts, at)
     )
 
 

@@ -18,7 +18,8 @@ class Event:
     ``expires_at`` (grant) and ``ends_at`` (contract, membership) end at that instant.
     ``held_until`` marks a ``sent`` that has not happened yet: a place held in a cap,
     which counts only before that instant. ``index`` is its place in the consent log;
-    a ``release`` ``answers`` the hold at that index.
+    a ``release`` ``answers`` the hold at that index. ``elsewhere``: it was said at, or sent
+    to, another address of the same person.
     """
 
     event: EventKind
@@ -35,6 +36,7 @@ class Event:
     held_until: datetime | None = None
     index: int | None = None
     answers: int | None = None
+    elsewhere: bool = False
 
     def names(self, brand: str) -> bool:
         """Tell whether the event speaks of ``brand``, however the two are written."""
@@ -76,9 +78,13 @@ def same_brand(left: str, right: str) -> bool:
 
 
 def answers(confirm: Event, grant: Event, brand: str) -> bool:
-    """Tell whether a ``confirm`` speaks of what this grant to ``brand`` was about."""
+    """Tell whether a ``confirm`` speaks of what this grant to ``brand`` was about.
+
+    It proves who holds an address: one from elsewhere says nothing of what was asked here.
+    """
     return (
         confirm.event is EventKind.CONFIRM
+        and confirm.elsewhere is grant.elsewhere
         and confirm.names(brand)
         and (confirm.channel is None or grant.channel in (None, confirm.channel))
         and (confirm.purpose is None or grant.purpose in (None, confirm.purpose))

@@ -1,21 +1,18 @@
 """The fast way to decide: rules are made ready once, and messages before people.
 
-Means the same as ``engine.decide_in_order``, reason for reason; a property test says so. What
+Means the same as ``engine.decide_each``, reason for reason; a property test says so. What
 is kept between calls is law held against messages and places, never a verdict about a person.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
 from rules.compiled.folding import Folding
 from rules.compiled.people import decide_folded
 from rules.decision import Decision
-from rules.engine import place_of
 from rules.facts import Facts, Message, Sender
-from rules.history import Event, History
 from rules.rule import Rule
-from rules.vocabulary import NumberType, RecipientKind, Verdict
+from rules.vocabulary import NumberType, RecipientKind
 
 MESSAGES_KEPT = 512
 PLACES_KEPT = 4096
@@ -43,17 +40,7 @@ class Plan:
         self._last: tuple[Sender, Message, Foldings] | None = None
 
     def decide_many(self, facts: Sequence[Facts]) -> list[Decision]:
-        """Decide as if the messages came one after another; answers stand in the same order.
-
-        A message that is allowed holds its place for later ones to the same ``recipient.key``.
-        """
-        keys = {one.recipient.key for one in facts}
-        if len(keys) < len(facts):
-            return self._decide_in_order(facts)
-        return self._decide_each(facts)
-
-    def _decide_each(self, facts: Sequence[Facts]) -> list[Decision]:
-        """Decide on messages to different people."""
+        """Decide on each of these messages for itself; answers stand in the same order."""
         decisions: list[Decision] = []
         sender: Sender | None = None
         message: Message | None = None
@@ -79,20 +66,6 @@ class Plan:
             lane = folding.lane
             decision = lane(one, at) if lane is not None else None
             decisions.append(decide_folded(folding, one, at) if decision is None else decision)
-        return decisions
-
-    def _decide_in_order(self, facts: Sequence[Facts]) -> list[Decision]:
-        """Decide on messages of which some go to the same person."""
-        decisions: list[Decision] = []
-        held: dict[str, tuple[Event, ...]] = {}
-        for one in facts:
-            key = one.recipient.key
-            places = held.get(key, ())
-            seen = replace(one, history=History((*one.history.events, *places)))
-            decision = self._decide_each((seen,))[0]
-            decisions.append(decision)
-            if decision.verdict is Verdict.ALLOW:
-                held[key] = (*places, place_of(one, decision))
         return decisions
 
     def _foldings(self, sender: Sender, message: Message) -> Foldings:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import ClassVar
 
 from rules.decision import Detail, Finding, Obligation, Provision
-from rules.facts import Facts
+from rules.facts import Facts, Recipient
 from rules.history import Event
 from rules.periods import local_dates, start_of
 from rules.vocabulary import (
@@ -37,11 +37,15 @@ Grounds = tuple[tuple[Ground, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The facts of one message, held against the law at one instant."""
+    """The facts of one message, held against the law at one instant.
+
+    ``is_answered``: a consent rule of the recipient's own place is in force.
+    """
 
     facts: Facts
     at: datetime
     grounds: Grounds = ()
+    is_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,10 @@ class Binds:
             and (not self.number_types or recipient.number_type in self.number_types)
             and self._match_places(recipient.jurisdictions, facts.sender.jurisdictions)
         )
+
+    def follows(self, recipient: Recipient) -> bool:
+        """Tell whether a rule that binds a message to them does so by the place where they are."""
+        return bool(self.recipient) or not self.either.isdisjoint(recipient.jurisdictions)
 
     def _match_places(self, recipient: tuple[str, ...], sender: tuple[str, ...]) -> bool:
         return (

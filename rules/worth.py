@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from rules.decision import Finding, Provision
+from rules.engine import is_answered
 from rules.facts import Facts
 from rules.history import Event
 from rules.kinds.consent import Consent
@@ -71,9 +72,15 @@ _BESIDE = (CrossBorder, MinimumAge, KnownJurisdiction, ValidAddress)
 def assess(event: Event, facts: Facts, rules: Sequence[Rule]) -> Assessment:
     """Hold ``event``, which is in the history of ``facts``, against every rule that binds."""
     at = facts.message.send_at
-    laws = [law for rule in rules if rule.binds.match(facts) for law in rule.in_force(facts, at)]
+    bound = [rule for rule in rules if rule.binds.match(facts)]
+    laws = [law for rule in bound for law in rule.in_force(facts, at)]
     grounds = (law.terms.grounds(facts, at) for law in laws)
-    case = Case(facts, at, tuple(each for each in grounds if each is not None))
+    case = Case(
+        facts,
+        at,
+        grounds=tuple(each for each in grounds if each is not None),
+        is_answered=is_answered(facts, bound),
+    )
     return Assessment(
         laws=tuple(
             _under(law.provision, law.terms, event, facts, at)

@@ -11,6 +11,7 @@ from api.settings import Settings
 
 @click.command()
 @click.option("--index", "is_index", is_flag=True, help="The keys of the index of addresses.")
+@click.option("--log", "is_log", is_flag=True, help="The keys that sign the logs.")
 @click.option("--root", "is_root", is_flag=True, help="The root key; nothing may be running.")
 @click.option(
     "--to",
@@ -23,6 +24,7 @@ from api.settings import Settings
 def rotate(
     *,
     is_index: bool,
+    is_log: bool,
     is_root: bool,
     to: str | None,
     organisation: str | None,
@@ -32,16 +34,19 @@ def rotate(
     """Put newer keys in the place of older ones, and destroy those.
 
     Without options: the organisation's keys, monthly. Only then is an erasure complete in old
-    backups too. May be broken off and done again at any time.
+    backups too. May be broken off and done again at any time. With --log, checkpoints bear both
+    signatures, of the new key and of the one before, until the next rotation.
     """
-    if (is_index and is_root) or (to is not None and not is_root):
-        raise click.UsageError("--index and --root exclude each other, and --to goes with --root")
+    if sum((is_index, is_log, is_root)) > 1 or (to is not None and not is_root):
+        raise click.UsageError(
+            "--index, --log and --root exclude each other, and --to goes with --root"
+        )
     if is_root:
         out.show({"root_key_id": _rotate_root(settings, to)})
         return
     from api.cli.service import OperatorService, ask
 
-    what = "index" if is_index else "organisation"
+    what = "index" if is_index else "log" if is_log else "organisation"
 
     async def rotated(service: OperatorService) -> dict[str, Any]:
         one = await service.of_one()

@@ -267,7 +267,7 @@ class _Turn:
             sender=sender,
             recipient=recipient,
             message=self._message(check, record, at),
-            history=person.history(record.id),
+            history=person.history(record.id, record.former_names),
             registries=self._gate.registries.look_up(
                 self._organisation,
                 check.address,

@@ -68,7 +68,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """What an erasure did. The receipt is that of the ``erase`` entry in the consent log.
 
     ``repeated``: nothing had come on record since an earlier erasure, whose receipt this is.
-    ``suppressed``: how many spellings of the person's addresses stay suppressed.
+    ``suppressed``: how many spellings of the person's addresses stay suppressed. ``linked``: the
+    ids of their linked addresses, which were erased with them.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     leaf_hash: str
     recorded_at: datetime
     subject: str | None
+    linked: tuple[str, ...]
     repeated: bool
     destroyed: DestroyedShape
     suppressed: int
@@ -128,6 +130,7 @@ def _certificate(organisation: str, erasure: Erasure, aliases: int, keys: KeyRin
         leaf_hash=receipt.leaf_hash.hex(),
         recorded_at=receipt.recorded_at,
         subject=erasure.subjects[0].hex() if erasure.subjects else None,
+        linked=tuple(person.hex() for person in erasure.subjects[1:]),
         repeated=erasure.repeated,
         destroyed=DestroyedShape(
             keys=destroyed.keys,

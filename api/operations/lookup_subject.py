@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from consent import on_record
-from consent.events import STOPS, RecordedKind
+from consent.events import MEMBERSHIPS, STOPS, RecordedKind
 from consent.keys.key_ring import KeyRing
 from consent.standing import KeptEvent
 from jurisdictions.addresses import Address
@@ -46,9 +46,13 @@ class ScopeOnRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubjectOnRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A person as they stand on record. ``subject`` is null for somebody of whom nothing is."""
+    """A person as they stand on record. ``subject`` is null for somebody of whom nothing is.
+
+    ``linked``: the ids of their other addresses, whose consent and opt-outs stand here too.
+    """
 
     subject: str | None
+    linked: tuple[str, ...]
     erased_at: datetime | None
     consent: tuple[ScopeOnRecord, ...]
     held_places: int
@@ -72,6 +76,7 @@ def lookup_subject(
     erasures = [event.at for event in person.events if event.event is RecordedKind.ERASE]
     return SubjectOnRecord(
         subject=None if person.subject is None else person.subject.hex(),
+        linked=tuple(other.hex() for other in person.linked),
         erased_at=max(erasures, default=None),
         consent=tuple(_scopes(person.events)),
         held_places=len(person.holds),
@@ -82,7 +87,7 @@ def _scopes(events: Iterable[KeptEvent]) -> Iterable[ScopeOnRecord]:
     """Group the events by what they name, in the order in which each scope was first named."""
     grouped: dict[_Scope, dict[RecordedKind, KeptEvent]] = {}
     for event in events:
-        if event.event is not RecordedKind.ERASE:
+        if event.event is not RecordedKind.ERASE and event.event not in MEMBERSHIPS:
             scope = (event.sender, event.brand, event.channel, event.purpose)
             grouped.setdefault(scope, {})[event.event] = event  # The later of a kind takes over.
     for (sender, brand, channel, purpose), latest in grouped.items():

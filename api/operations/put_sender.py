@@ -29,7 +29,7 @@ class PutSenders:
     def run_many(
         self, connection: Connection, requests: Sequence[PutSender], *, now: datetime
     ) -> list[SenderRecord]:
-        """Store each."""
+        """Store each. A sender that is renamed keeps its earlier names, for opt-outs of them."""
         for request in requests:
             senders.put(connection, request.organisation, request.sender, now=now)
         return [request.sender for request in requests]

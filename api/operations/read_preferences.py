@@ -104,7 +104,7 @@ def read_preferences(
     )
     if sender is None or isinstance(person, StandingUnreadableError):
         return Preferences(sender, address, None)
-    events = person.history(sender.id).events
+    events = person.history(sender.id, sender.former_names).events
     channels = CHANNELS_OF[address.channel_family]
     return Preferences(
         sender,

@@ -6,12 +6,11 @@ are by the next look of ``retain.py``.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import islice
 
 from sqlalchemy import Connection, Engine, select
 
 from audit import decisions
-from consent.erasure import PastErasure, repeat
+from consent.erasure import ERASE, PastErasure, repeat
 from consent.erasure_journal import ErasureJournal
 from consent.errors import ErasureJournalError
 from consent.keys.key_ring import KeyRing
@@ -19,12 +18,26 @@ from consent.ledger import log
 from consent.ledger.entries import find_entries
 from consent.ledger.errors import UnknownLogError
 from consent.ledger.leaf import Log
-from consent.ledger.tables import subject
+from consent.ledger.tables import log_entry
 from consent.retention import Expiry, expire_many
+from consent.tables import suppression
 
 AT_ONCE = 500
 
-_SOMEBODY_ERASED = select(subject.c.id).where(subject.c.erased_at.is_not(None)).limit(1)
+_ERASED = (
+    select(log_entry.c.organisation, log_entry.c.event_id)
+    .distinct()
+    .select_from(
+        suppression.join(
+            log_entry,
+            (log_entry.c.organisation == suppression.c.organisation)
+            & (log_entry.c.idx == suppression.c.idx)
+            & (log_entry.c.log == Log.CONSENT.value),
+        )
+    )
+    .where(suppression.c.kind == ERASE)
+)
+"""Every erasure that this database knows of: each leaves a token, whoever was erased."""
 
 Told = tuple[str, PastErasure | Expiry]
 
@@ -35,18 +48,45 @@ def replay_erasures(
     """Repeat every erasure of the journal that this database does not have; say how many.
 
     A journal that is not there yet is made, but where somebody was erased it is missing, and
-    nothing may be served. Nobody else may be writing to this database for another reason than
-    this one: several processes may start at once.
+    nothing may be served; nor where it does not know of an erasure that the database has: then it
+    was cut, or is an older copy. Nobody else may be writing to this database for another reason
+    than this one: several processes may start at once.
     """
     if not journal.exists():
         _make(engine, journal)
         return 0
-    told = journal.read()
+    told = list(journal.read())
+    with engine.connect() as connection:
+        _refuse_unknown(connection, journal, told)
     repeated = 0
-    while part := list(islice(told, AT_ONCE)):
+    for start in range(0, len(told), AT_ONCE):
         with engine.begin() as connection:
-            repeated += _replay(connection, part, keys, now)
+            repeated += _replay(connection, told[start : start + AT_ONCE], keys, now)
     return repeated
+
+
+def withheld(connection: Connection, journal: ErasureJournal) -> str | None:
+    """Why nothing may be told of anybody in a database that must not be written to.
+
+    What it lacks of the journal cannot be carried out again there, so it still tells who was
+    erased since: nobody is told of from it. None: it lacks nothing.
+    """
+    try:
+        journal.refuse_if_lost()
+        if not journal.exists():
+            _refuse_unknown(connection, journal, ())
+            return None
+        told = list(journal.read())
+        _refuse_unknown(connection, journal, told)
+    except ErasureJournalError as error:
+        return error.detail
+    lacking = len(pending(connection, told))
+    if not lacking:
+        return None
+    return (
+        f"this copy of the database lacks {lacking} erasures, which cannot be repeated while it is"
+        " open for reading only: of nobody is anything told until it is replaced, or forked"
+    )
 
 
 def pending(connection: Connection, told: Iterable[Told]) -> list[Told]:
@@ -69,12 +109,25 @@ def _id_of(organisation: str, past: PastErasure | Expiry) -> bytes:
 
 def _make(engine: Engine, journal: ErasureJournal) -> None:
     with engine.connect() as connection:
-        if connection.execute(_SOMEBODY_ERASED).first() is not None:
-            raise ErasureJournalError(
-                f"{journal.path} is missing, and people have been erased: put it back from its"
-                " backup, for without it a restored database would bring them back"
-            )
+        _refuse_unknown(connection, journal, ())
     journal.create()
+
+
+def unknown_to(connection: Connection, told: Iterable[Told]) -> int:
+    """How many erasures this database has of which ``told`` does not tell."""
+    known = {(organisation, _id_of(organisation, past)) for organisation, past in told}
+    return sum(tuple(row) not in known for row in connection.execute(_ERASED))
+
+
+def _refuse_unknown(connection: Connection, journal: ErasureJournal, told: Sequence[Told]) -> None:
+    unknown = unknown_to(connection, told)
+    if not unknown:
+        return
+    what = f"lacks {unknown} erasures" if journal.exists() else "is missing"
+    raise ErasureJournalError(
+        f"{journal.path} {what}, and the database knows of them: put it back from its newest"
+        " backup, for without it a restored database would bring people back"
+    )
 
 
 def _replay(connection: Connection, told: Sequence[Told], keys: KeyRing, now: datetime) -> int:

@@ -18,16 +18,23 @@ from api.writer import Writer
 from consent import rotation
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind
+from consent.ledger import log as ledger_log
+from consent.ledger.identifiers import uuid7
+from consent.ledger.log import SealedEntry
+from consent.ledger.notes import Verifier
 from jurisdictions.addresses import Address
 
 PEOPLE_AT_ONCE = 200
+LOG_KEY_ENTRY = "log_key"
 
 
 class What(StrEnum):
-    """Which keys: those that wrap persons' keys and seal standings, or those of the index."""
+    """Which keys: those that wrap persons' keys and seal standings, those of the index, or those
+    that sign the logs."""
 
     ORGANISATION = "organisation"
     INDEX = "index"
+    LOG = "log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +112,41 @@ class RotateKeys:
         return Stepped(version, passed, rotation.count_people(connection, step.organisation))
 
 
+class RotateLogKeys:
+    """The work that makes the next keys of an organisation's logs; the answer is their version.
+
+    Each log states its new key in an entry, which the old one still signs: whoever trusts that
+    has the new one from the log itself.
+    """
+
+    name = "rotate_log_keys"
+    priority = Priority.OTHER
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+
+    def run_many(
+        self, connection: Connection, requests: Sequence[str], *, now: datetime
+    ) -> list[int]:
+        """Make and state them, for each organisation."""
+        return [self._rotate(connection, organisation, now) for organisation in requests]
+
+    def _rotate(self, connection: Connection, organisation: str, now: datetime) -> int:
+        heads = ledger_log.lock_heads(connection, [organisation], ledger_log.LOCK_ORDER)
+        version = self._keys.renew_log_keys(organisation)
+        for log in ledger_log.LOCK_ORDER:
+            key = self._keys.log_key(organisation, log).public_key()
+            verifier = Verifier(heads[organisation, log].origin, key)
+            entry = SealedEntry(
+                event_id=uuid7(now),
+                type=LOG_KEY_ENTRY,
+                occurred_at=now,
+                statement={"verifier_key": str(verifier), "version": version},
+            )
+            ledger_log.append_many(connection, organisation, log, [entry], recorded_at=now)
+        return version
+
+
 @dataclass(frozen=True, slots=True)
 class InUse:
     """Which keys anything lies under, as committed."""
@@ -176,12 +218,18 @@ class KeyKeeper:
     def __init__(self, keys: KeyRing) -> None:
         self.keys = keys
         self._rotate = RotateKeys(keys)
+        self._rotate_log_keys = RotateLogKeys(keys)
         self._in_use = FindKeysInUse(keys)
         self._renew = RenewSubjectKeys(keys)
 
     async def step(self, writer: Writer, step: RotationStep) -> RotationAnswer:
         """Take one step; after the last one, destroy what is not needed any more."""
         organisation = step.organisation
+        if step.what is What.LOG:
+            made: int = await writer.submit(
+                self._rotate_log_keys, organisation, organisation=organisation
+            )
+            return RotationAnswer(version=made, cursor=None, done=0, total=0, unreadable=0)
         stepped: Stepped = await writer.submit(
             self._rotate, step, organisation=organisation, weight=PEOPLE_AT_ONCE
         )

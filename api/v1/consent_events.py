@@ -1,6 +1,6 @@
 """Consent events, one or a batch. A stop among them is read as leniently as any opt-out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ from litestar import post
 from litestar.di import NamedDependency
 
 from api.call import BODY_SIZE_MAX, Answer, Call
-from api.decoding import decode
+from api.decoding import decode, decode_all, decode_once
 from api.errors import BodyTooLargeError, InvalidRequestError
 from api.openapi import answer_shapes, body_shapes, shown
 from api.operations.record_events import (
@@ -25,7 +25,7 @@ from api.v1.receipts import BatchResponse, ItemShape, ReceiptShape
 from api.v1.shapes import AddressText, Instant, MessageText, SenderName, Topic
 from api.work import Reply
 from consent.events import UNREFUSED, ConsentEvent, Disclosure, Evidence, RecordedKind
-from consent.opt_outs import read_opt_out
+from consent.opt_outs import read_opt_out, stop_of
 from jurisdictions.addresses import parse_address
 from rules.errors import ComplianceError
 from rules.vocabulary import LEVEL_OF_WORD, Channel, Purpose, Quality, Via
@@ -166,8 +166,6 @@ class _RawBatch(msgspec.Struct, forbid_unknown_fields=True):
 _PEEK = msgspec.json.Decoder(_Peek)
 _RAW_BATCH = msgspec.json.Decoder(_RawBatch)
 _STRICT = msgspec.json.Decoder(ConsentEventRequest)
-_LENIENT: msgspec.json.Decoder[Mapping[str, object]] = msgspec.json.Decoder(dict[str, Any])
-_STOP_WORDS = frozenset(kind.value for kind in UNREFUSED)
 
 
 class EventWorks:
@@ -206,6 +204,8 @@ async def post_consent_events(
     """
     body, caller, now = await request.json_bytes(), request.caller, request.now
     if decode(body, _PEEK).events is not msgspec.UNSET:
+        if body.count(b'"events"') > 1:
+            decode_once(body, _RAW_BATCH)
         read = [_read_or_error(bytes(raw), now) for raw in decode(body, _RAW_BATCH).events]
         good = [item for item in read if isinstance(item, Said)]
         return await request.write_rendered(
@@ -227,15 +227,18 @@ async def post_consent_events(
 def read_event(body: bytes, now: datetime) -> Said:
     """Read one event; a stop leniently where it cannot be read strictly."""
     try:
-        strict = decode(body, _STRICT)
+        strict = decode_once(body, _STRICT)
+        address = parse_address(strict.address)
+        if strict.event not in UNREFUSED or address.problem is None:
+            return Said(address, strict.to_event(now))
+        kind = RecordedKind(strict.event)
     except InvalidRequestError:
-        kind = decode(body, _PEEK).event
-        if not isinstance(kind, str) or kind not in _STOP_WORDS:
+        stopped = stop_of(decode(body, _PEEK).event)
+        if stopped is None:
             raise
-        stop = read_opt_out(decode(body, _LENIENT), now=now)
-        event = msgspec.structs.replace(stop.event, event=RecordedKind(kind))
-        return Said(parse_address(stop.address), event)
-    return Said(parse_address(strict.address), strict.to_event(now))
+        kind = stopped
+    stop = read_opt_out(decode_all(body), now=now)
+    return Said(parse_address(stop.address), msgspec.structs.replace(stop.event, event=kind))
 
 
 def _read_or_error(raw: bytes, now: datetime) -> Said | ComplianceError:

@@ -39,7 +39,13 @@ _FOR_GOOD = "private, max-age=31536000, immutable"
 _FOR_NOW = "private, max-age=1"
 _TILE_PATH = re.compile(r"/?((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
-LogName = Annotated[Log, PathParameter(description="consent, decisions, rules or access.")]
+LogName = Annotated[
+    str,
+    PathParameter(
+        description="consent, decisions, rules or access.",
+        schema_extra={"enum": [log.value for log in Log]},
+    ),
+]
 Level = Annotated[
     str,
     PathParameter(
@@ -164,11 +170,11 @@ async def get_logs(request: Call, key_ring: NamedDependency[KeyRing]) -> Answer[
 )
 async def get_checkpoint(log: FromPath[LogName], *, request: Call) -> Answer[str]:
     """A C2SP signed note. It is at most a second behind the log; 404 while the log is empty."""
-    organisation = request.caller.organisation
+    organisation, known = request.caller.organisation, _log_of(log)
 
     def read(connection: Connection) -> bytes:
-        tree = LogTree(connection, organisation, log)
-        signed = checkpoints.newest(connection, organisation, log, size_max=tree.size)
+        tree = LogTree(connection, organisation, known)
+        signed = checkpoints.newest(connection, organisation, known, size_max=tree.size)
         if signed is None:
             raise NotFoundError("nothing of this log has been signed yet")
         return signed.note.encode()
@@ -188,15 +194,15 @@ async def get_tile(
     log: FromPath[LogName], level: FromPath[Level], tile: FromPath[TilePath], *, request: Call
 ) -> Answer[bytes]:
     """C2SP tlog-tiles. A full tile never changes; of one that is not, the first hashes do not."""
-    organisation = request.caller.organisation
+    organisation, known = request.caller.organisation, _log_of(log)
     number, width = _tile_of(tile)
     if level != "entries" and int(level) > LEVEL_MAX:
         raise NotFoundError("there is no tile of such a level")
 
     def read(connection: Connection) -> bytes:
         if level == "entries":
-            return _bundle(connection, organisation, log, number, width)
-        hashes = LogTree(connection, organisation, log).tile(int(level), number)
+            return _bundle(connection, organisation, known, number, width)
+        hashes = LogTree(connection, organisation, known).tile(int(level), number)
         if len(hashes) < width * HASH_SIZE:
             raise NotFoundError("the log has no such tile yet")
         return hashes[: width * HASH_SIZE]
@@ -215,12 +221,12 @@ async def get_inclusion_proof(
     log: FromPath[LogName], index: FromQuery[Index], *, request: Call, size: FromQuery[Size] = None
 ) -> Answer[InclusionProof]:
     """For any size that the log has had, beyond the entry."""
-    organisation = request.caller.organisation
+    organisation, known = request.caller.organisation, _log_of(log)
 
     def read(connection: Connection) -> InclusionProof:
-        tree = LogTree(connection, organisation, log)
+        tree = LogTree(connection, organisation, known)
         at = tree.size if size is None else size
-        signed = checkpoints.newest(connection, organisation, log, size_max=at)
+        signed = checkpoints.newest(connection, organisation, known, size_max=at)
         if size is None and signed is not None:
             at = signed.size
         _refuse_beyond(tree, at)
@@ -254,10 +260,10 @@ async def get_consistency_proof(
     """Between any two sizes that the log has had."""
     if old > new:
         raise InvalidRequestError("from is beyond to", (("/from", "is at most to"),))
-    organisation = request.caller.organisation
+    organisation, known = request.caller.organisation, _log_of(log)
 
     def read(connection: Connection) -> ConsistencyProof:
-        tree = LogTree(connection, organisation, log)
+        tree = LogTree(connection, organisation, known)
         _refuse_beyond(tree, new)
         return ConsistencyProof(
             from_=old,
@@ -282,10 +288,10 @@ async def get_entries(
     """The entries of `[from, to)`, at most 1,000 of them at once. Payloads are not in them."""
     if start > end:
         raise InvalidRequestError("from is beyond to", (("/from", "is at most to"),))
-    organisation = request.caller.organisation
+    organisation, known = request.caller.organisation, _log_of(log)
 
     def read(connection: Connection) -> EntryList:
-        size = LogTree(connection, organisation, log).size
+        size = LogTree(connection, organisation, known).size
         until = min(end, start + ENTRIES_AT_ONCE_MAX, size)
         items = [
             EntryShape(
@@ -294,11 +300,17 @@ async def get_entries(
                 leaf_hash=entry.leaf_hash.hex(),
                 leaf=_base64(entry.leaf),
             )
-            for entry in read_entries(connection, organisation, log, start, until)
+            for entry in read_entries(connection, organisation, known, start, until)
         ]
         return EntryList(items, until if start < until < min(end, size) else None)
 
     return await request.read(lambda connection, _: read(connection), shape=lambda found: found)
+
+
+def _log_of(name: str) -> Log:
+    if name not in set(Log):
+        raise NotFoundError(f"there is no log of that name; there are {', '.join(Log)}")
+    return Log(name)
 
 
 def _newest(connection: Connection, head: checkpoints.GrownLog) -> SignedCheckpoint | None:

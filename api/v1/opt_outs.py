@@ -1,14 +1,11 @@
 """Opt-outs from any source. None is refused for its content."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import msgspec
 from litestar import post
 from litestar.di import NamedDependency
 
 from api.call import Answer, Call
-from api.decoding import decode
+from api.decoding import decode_all
 from api.openapi import body_shapes, shown
 from api.operations.record_events import EventBatch, Said
 from api.roles import Role, open_to
@@ -41,9 +38,6 @@ class OptOutRequest(msgspec.Struct, frozen=True, kw_only=True):
     at: Instant | None = None
 
 
-_LENIENT: msgspec.json.Decoder[Mapping[str, object]] = msgspec.json.Decoder(dict[str, Any])
-
-
 @post(
     "/v1/opt-outs",
     status_code=201,
@@ -59,7 +53,7 @@ async def post_opt_out(
     What cannot be read is kept, named in `flags`, and narrows nothing.
     """
     caller, now = request.caller, request.now
-    read = read_opt_out(decode(await request.json_bytes(), _LENIENT), now=now)
+    read = read_opt_out(decode_all(await request.json_bytes()), now=now)
     said = Said(parse_address(read.address), read.event)
     return await request.write(
         event_works.opt_outs,

@@ -8,6 +8,7 @@ from api.operations.record_events import ID_PREFIX
 from api.problems import Problem, problem_of
 from consent.events import Flag
 from consent.ledger.identifiers import label_of
+from consent.ledger.log import Receipt
 from consent.recording import Recorded
 from rules.errors import ComplianceError
 
@@ -33,6 +34,18 @@ class ReceiptShape(msgspec.Struct, frozen=True, kw_only=True):
             leaf_hash=receipt.leaf_hash.hex(),
             recorded_at=receipt.recorded_at,
             flags=list(recorded.flags),
+        )
+
+    @classmethod
+    def without_flags(cls, receipt: Receipt) -> "ReceiptShape":
+        """Render that of an entry of which nothing was in doubt."""
+        return cls(
+            id=label_of(ID_PREFIX, receipt.event_id),
+            log=receipt.log.value,
+            index=receipt.index,
+            leaf_hash=receipt.leaf_hash.hex(),
+            recorded_at=receipt.recorded_at,
+            flags=[],
         )
 
 

@@ -119,11 +119,17 @@ async def put_sender(
     request: Call,
     put_senders: NamedDependency[PutSenders],
 ) -> Answer[SenderResponse]:
-    """In place of what was there under this id; nothing of the earlier one stays."""
+    """In place of what was there under this id. Only its earlier names stay, so that an opt-out
+    of one of them goes on holding."""
     if pycountry.countries.get(alpha_2=data.country) is None:
         raise InvalidRequestError(
             "the body does not fit its shape",
             (("/country", "no country has this ISO 3166-1 alpha-2 code"),),
+        )
+    if not any(sign.isalnum() for sign in data.name):
+        raise InvalidRequestError(
+            "the body does not fit its shape",
+            (("/name", "a name has a letter or a digit: messages must show it"),),
         )
     wanted = PutSender(request.caller.organisation, data.to_record(sender))
     return await request.write(put_senders, wanted, shape=SenderResponse.of)

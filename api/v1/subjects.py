@@ -1,5 +1,6 @@
 """People, by an address of theirs, which travels in the body."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -8,14 +9,18 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from api.call import Answer, Call, unchanged
+from api.errors import InvalidRequestError
 from api.openapi import shown
 from api.operations.erase_subject import Certificate, EraseSubjects, ErasureRequest
+from api.operations.link_subjects import LinkRequest, LinkSubjects, UnlinkSubjects
 from api.operations.lookup_subject import SubjectOnRecord, lookup_subject
 from api.operations.record_access import Access, AccessKind, RecordAccess
-from api.roles import Role, open_to
+from api.roles import Role, about_persons, open_to
+from api.v1.receipts import ReceiptShape
 from api.v1.shapes import AddressText
 from consent.keys.key_ring import KeyRing
-from jurisdictions.addresses import parse_address
+from consent.linking import LINKED_MAX, Linked
+from jurisdictions.addresses import Address, parse_address
 
 
 class LookupRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +38,9 @@ class _Whose(msgspec.Struct):
 @post(
     "/v1/subjects/lookup",
     status_code=200,
-    opt=open_to(Role.COLLECTOR, Role.AUDITOR) | shown(request={"address": "+12125550123"}),
+    opt=open_to(Role.COLLECTOR, Role.AUDITOR)
+    | about_persons()
+    | shown(request={"address": "+12125550123"}),
     operation_id="lookUpSubject",
     summary="What is on record of a person",
 )
@@ -101,3 +108,105 @@ async def post_erasure(
         why=data.why,
     )
     return await request.write(erase_subjects, wanted, shape=unchanged)
+
+
+class LinkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Addresses of one person, each once."""
+
+    addresses: Annotated[list[AddressText], msgspec.Meta(min_length=2, max_length=LINKED_MAX)]
+
+
+class UnlinkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Addresses that are nobody else's, each once."""
+
+    addresses: Annotated[list[AddressText], msgspec.Meta(min_length=1, max_length=LINKED_MAX)]
+
+
+class MemberShape(msgspec.Struct, frozen=True, kw_only=True):
+    """The person behind an address, and the ids of their other addresses. null: never seen."""
+
+    subject: str | None
+    linked: list[str]
+
+
+class LinkedShape(msgspec.Struct, frozen=True, kw_only=True):
+    """How the addresses now stand, in the order of the request.
+
+    `receipts`: of an entry for each person who stands otherwise than before; none where all
+    was so already.
+    """
+
+    subjects: list[MemberShape]
+    receipts: list[ReceiptShape]
+
+    @classmethod
+    def of(cls, linked: Linked) -> "LinkedShape":
+        """Render it."""
+        return cls(
+            subjects=[
+                MemberShape(
+                    subject=None if member.subject is None else member.subject.hex(),
+                    linked=[other.hex() for other in member.linked],
+                )
+                for member in linked.members
+            ],
+            receipts=[ReceiptShape.without_flags(receipt) for receipt in linked.receipts],
+        )
+
+
+EXAMPLE_ADDRESSES = {"addresses": ["+12125550123", "ann@example.com"]}
+
+
+@post(
+    "/v1/subjects/link",
+    status_code=200,
+    opt=open_to(Role.COLLECTOR) | shown(request=EXAMPLE_ADDRESSES),
+    operation_id="linkSubjects",
+    summary="Link the addresses of one person",
+)
+async def post_link(
+    data: JSONBody[LinkBody], request: Call, link_subjects: NamedDependency[LinkSubjects]
+) -> Answer[LinkedShape]:
+    """From the answer on, what was said and sent at one counts at all, with its own scope.
+
+    It never loosens: where the person has said stop at an address, nothing that they said at
+    another permits a message to it. Addresses that are linked to one of these come along.
+    Linking again changes nothing. More than 32 addresses of one person are a 409.
+    """
+    return await request.write(link_subjects, _asked(request, data.addresses), shape=LinkedShape.of)
+
+
+@post(
+    "/v1/subjects/unlink",
+    status_code=200,
+    opt=open_to(Role.COLLECTOR) | shown(request=EXAMPLE_ADDRESSES),
+    operation_id="unlinkSubjects",
+    summary="Part addresses that are not one person's",
+)
+async def post_unlink(
+    data: JSONBody[UnlinkBody], request: Call, unlink_subjects: NamedDependency[UnlinkSubjects]
+) -> Answer[LinkedShape]:
+    """Each of these stands alone from the answer on; those that are not named stay together.
+
+    Opt-outs that held for an address go on holding for it, whichever address they came by.
+    Consent and what was sent count at their own address only. Unlinking again changes nothing.
+    """
+    return await request.write(
+        unlink_subjects, _asked(request, data.addresses), shape=LinkedShape.of
+    )
+
+
+def _asked(request: Call, texts: Sequence[str]) -> LinkRequest:
+    """Read the addresses. ``InvalidRequestError`` names every one that cannot stand."""
+    read: list[Address] = []
+    wrong: list[tuple[str, str]] = []
+    for place, text in enumerate(texts):
+        address = parse_address(text)
+        if address.problem is not None:
+            wrong.append((f"/addresses/{place}", address.problem))
+        elif any(address.spellings == other.spellings for other in read):
+            wrong.append((f"/addresses/{place}", "this address stands here twice"))
+        read.append(address)
+    if wrong:
+        raise InvalidRequestError("an address cannot be taken", tuple(wrong))
+    return LinkRequest(request.caller.organisation, request.caller.key, read)

@@ -104,7 +104,7 @@ def write_bundle(
 def _signed(manifest: Mapping[str, object], writers: Sequence["_LogWriter"]) -> str:
     """The manifest as a note that the key of each log has signed."""
     text = f"{FORMAT}\n{canonical(manifest).decode()}\n"
-    notes = [sign_note(text, one.tree.origin, [one.signing_key()]) for one in writers]
+    notes = [sign_note(text, one.tree.origin, one.signing_keys()) for one in writers]
     return notes[0] + "".join(note.removeprefix(f"{text}\n") for note in notes[1:])
 
 
@@ -153,9 +153,9 @@ class _LogWriter:
         public = self._keys.log_public_keys(self._organisation, self._part.log)
         return [Verifier(self.tree.origin, key) for key in public]
 
-    def signing_key(self) -> Ed25519PrivateKey:
-        """The key that signs this log's notes."""
-        return self._keys.log_key(self._organisation, self._part.log)
+    def signing_keys(self) -> list[Ed25519PrivateKey]:
+        """The keys that sign this log's notes."""
+        return self._keys.log_signing_keys(self._organisation, self._part.log)
 
     def write(self, files: dict[str, str]) -> dict[str, object]:
         """Write all files; give what the manifest says, and put into ``files`` what it vouches."""

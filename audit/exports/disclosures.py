@@ -84,7 +84,7 @@ class Discloser:
         context = PayloadContext(
             self._organisation, entry.event_id, leaf.type, entry.subject, stored.schema_version
         )
-        commit = bytes.fromhex(leaf.commit or "")
+        commit = leaf.commitment
         try:
             opened = open_payload(
                 key, context, nonce=stored.nonce, ciphertext=stored.ciphertext, commit=commit

@@ -29,8 +29,12 @@ class Kind(StrEnum):
     STANDING = "standing"
     SUPPRESSION = "suppression"
     REVIEW = "review"
-    VAULT = "vault"
+    ALIAS = "alias"
     KEY = "key"
+    VAULT = "vault"
+    JOURNAL = "journal"
+    DATABASE = "database"
+    GUARD = "guard"
 
 
 class Damage(msgspec.Struct, frozen=True):

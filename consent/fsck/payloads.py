@@ -1,7 +1,7 @@
 """Opening payloads by the thousand, each with the key that its row names."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,12 +23,16 @@ COLUMNS = (
     log_payload.c.nonce,
     log_payload.c.ciphertext,
     log_payload.c.subject.label("sealed_for"),
+    log_payload.c.organisation.label("filed_under"),
 )
 """What ``Payloads.open`` wants of a payload's row."""
 
 _KEYS = ByMany(
     lambda among: sa.select(
-        subject_key.c.subject, subject_key.c.version, subject_key.c.wrapped
+        subject_key.c.subject,
+        subject_key.c.version,
+        subject_key.c.wrapping_key_version,
+        subject_key.c.wrapped,
     ).where(
         subject_key.c.organisation == bindparam("organisation"),
         among(subject_key.c.subject, "ids"),
@@ -44,13 +48,26 @@ class Payloads:
         self._organisation = organisation
         self._keys = keys
         self._wrapped: dict[tuple[bytes, int], bytes] = {}
+        self._damaged_keys: dict[bytes, list[str]] = {}
         self._subject_keys: OrderedDict[tuple[bytes, int], SealingKey] = OrderedDict()
 
     def prepare(self, subjects: Iterable[bytes]) -> None:
         """Read the wrapped keys of these subjects, in one statement; earlier ones are dropped."""
         wanted = {"organisation": self._organisation, "ids": list(set(subjects))}
-        rows = _KEYS.execute(self._connection, wanted) if wanted["ids"] else ()
-        self._wrapped = {(id_, version): wrapped for id_, version, wrapped in rows}
+        rows = _KEYS.fetch(self._connection, wanted) if wanted["ids"] else ()
+        self._wrapped = {}
+        self._damaged_keys = {}
+        for id_, version, under, wrapped in rows:
+            self._wrapped[id_, version] = wrapped
+            if under != int.from_bytes(wrapped[1:5], "big"):
+                self._damaged_keys.setdefault(id_, []).append(
+                    f"the person's key of version {version} lies under another key than its row"
+                    " says: a rotation would destroy that one"
+                )
+
+    def damaged_keys(self, subject: bytes) -> Sequence[str]:
+        """What is wrong with the rows of the keys of a person who was prepared."""
+        return self._damaged_keys.get(subject, ())
 
     def open(self, leaf: Leaf, event_id: bytes, subject: bytes | None, row: Any) -> bytes:
         """Give the canonical payload of an entry.
@@ -58,6 +75,8 @@ class Payloads:
         ``BrokenSealError`` or ``UnknownKeyError``: it does not open, or is not the one that the
         leaf commits to.
         """
+        if row.filed_under != self._organisation:
+            raise BrokenSealError("a payload is filed under another organisation than its entry")
         if row.key_kind == KeyKind.SUBJECT:
             if row.sealed_for is None or row.sealed_for != subject:
                 raise BrokenSealError("a payload is filed under another person than its entry")
@@ -75,7 +94,7 @@ class Payloads:
             context,
             nonce=row.nonce,
             ciphertext=row.ciphertext,
-            commit=bytes.fromhex(leaf.commit or ""),
+            commit=leaf.commitment,
         )
         return opened.canonical
 

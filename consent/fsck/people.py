@@ -1,6 +1,6 @@
 """The consent log person by person: chains, payloads, and what they add up to."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam
 from consent import reviews, standing
 from consent.among import ByMany
 from consent.events import STOPS, RecordedKind, decode_payload
+from consent.fsck.aliases import Alias, Aliases
 from consent.fsck.damage import Damage, Kind, Progress
 from consent.fsck.payloads import COLUMNS, Payloads
 from consent.fsck.suppressions import Suppressions
@@ -24,7 +25,7 @@ from consent.ledger.errors import DamagedLogError
 from consent.ledger.leaf import Leaf, Log, decode_leaf
 from consent.ledger.tables import log_entry, log_payload, subject, subject_head
 from consent.reviews import Outcome, Review
-from consent.standing import KeptEvent, Standing
+from consent.standing import Change, KeptEvent, Standing, change_of
 
 PEOPLE_AT_ONCE = 256
 
@@ -73,9 +74,14 @@ def strays(connection: Connection, organisation: str) -> Iterator[Damage]:
     for (index,) in connection.execute(_WITHOUT_PERSON, {"organisation": organisation}):
         detail = "the entry names a person who is not there"
         yield Damage(organisation, Log.CONSENT, index, Kind.SUBJECT, detail)
+    for log, index in connection.execute(_WITHOUT_HEAD, {"organisation": organisation}):
+        if log in set(Log):
+            detail = "the entry names a person who has no head in this log"
+            yield Damage(organisation, Log(log), index, Kind.SUBJECT, detail)
     for log, index in connection.execute(_WRONG_HEADS, {"organisation": organisation}):
         detail = "a person's head is not their last entry"
-        yield Damage(organisation, Log(log), index, Kind.SUBJECT, detail)
+        known = Log(log) if log in set(Log) else None
+        yield Damage(organisation, known, index, Kind.SUBJECT, detail)
 
 
 @dataclass(slots=True)
@@ -85,10 +91,17 @@ class _Trail:
     seq: int = 0
     last: bytes | None = None
     index: int | None = None
-    kept: list[KeptEvent] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     reviews: dict[int, Review] = field(default_factory=dict)
     recorded_at: datetime | None = None
     readable: bool = True
+    addresses: set[str] = field(default_factory=set)
+    began_as_stranger: bool = False
+
+    def go_on(self, entry: Any) -> None:
+        """Take ``entry`` for the last one; a place that it does not say is the next."""
+        self.seq = self.seq + 1 if entry.subject_seq is None else entry.subject_seq
+        self.last, self.index = entry.leaf_hash, entry.idx
 
 
 class _Walk:
@@ -100,20 +113,27 @@ class _Walk:
         self._keys = keys
         self._suppressions = suppressions
         self._payloads = Payloads(connection, organisation, keys)
+        self._aliases = Aliases(connection, organisation, keys)
         self._reviews: dict[bytes, list[Review]] = {}
 
     def some(self, people: Sequence[Any]) -> Iterator[Person]:
         ids = [row.id for row in people]
         self._payloads.prepare(ids)
         standings = standing.load_rows(self._connection, self._organisation, ids)
+        aliases = self._aliases.load(ids)
         wanted = {"organisation": self._organisation, "ids": ids}
         self._reviews = reviews.load_of(self._connection, self._organisation, ids)
         entries = _ENTRIES.execute(self._connection, wanted).all()
         by_person = {id_: list(some) for id_, some in groupby(entries, key=attrgetter("subject"))}
         for row in people:
-            yield self._person(row, by_person.get(row.id, ()), standings.get(row.id))
+            person, trail = self._person(row, by_person.get(row.id, ()))
+            self._compare(person, trail, standings.get(row.id))
+            if trail.readable:
+                self._compare_reviews(person, trail)
+            self._compare_aliases(person, trail, aliases.get(row.id, ()))
+            yield person
 
-    def _person(self, row: Any, entries: Iterable[Any], stored: tuple[int, bytes] | None) -> Person:
+    def _person(self, row: Any, entries: Iterable[Any]) -> tuple[Person, _Trail]:
         person = Person(row.id, row.head_seq, row.erased_at is not None, None, stands=False)
         trail = _Trail()
         for entry in entries:
@@ -125,10 +145,9 @@ class _Walk:
                 else "the person's head is not their last entry"
             )
             person.damages.append(self._damage(trail.index, Kind.SUBJECT, detail))
-        self._compare(person, trail, stored)
-        if trail.readable:
-            self._compare_reviews(person, trail)
-        return person
+        for detail in self._payloads.damaged_keys(row.id):
+            person.damages.append(self._damage(trail.index, Kind.KEY, detail))
+        return person, trail
 
     def _compare(self, person: Person, trail: _Trail, stored: tuple[int, bytes] | None) -> None:
         """Hold the row of the standing against the fold of what was read."""
@@ -143,7 +162,7 @@ class _Walk:
         if trail.recorded_at is None:
             person.standing, person.stands = Standing(), stored is None
             return
-        person.standing = standing.fold(Standing(), trail.kept, recorded_at=trail.recorded_at)
+        person.standing = standing.fold(Standing(), trail.changes, recorded_at=trail.recorded_at)
         opened = standing.open_row(
             self._keys, self._organisation, person.id, person.head_seq, stored
         )
@@ -155,6 +174,16 @@ class _Walk:
                 else opened.detail
             )
             person.damages.append(self._damage(trail.index, Kind.STANDING, detail))
+
+    def _compare_aliases(self, person: Person, trail: _Trail, aliases: Collection[Alias]) -> None:
+        """Hold what leads to the person against the addresses that their entries tell."""
+        if not trail.readable or person.erased:
+            return
+        found = self._aliases.compare(
+            aliases, trail.addresses, may_have=int(trail.began_as_stranger)
+        )
+        for detail in found:
+            person.damages.append(self._damage(trail.index, Kind.ALIAS, detail))
 
     def _compare_reviews(self, person: Person, trail: _Trail) -> None:
         """Hold the rows of the reviews against the holds, and what answers them."""
@@ -174,14 +203,14 @@ class _Walk:
             leaf = decode_leaf(entry.leaf)
         except DamagedLogError:
             trail.readable = False  # ``entries.py`` names it.
-            trail.seq, trail.last, trail.index = entry.subject_seq, entry.leaf_hash, entry.idx
+            trail.go_on(entry)
             return
         before = None if trail.last is None else trail.last.hex()
         if entry.subject_seq != trail.seq + 1 or leaf.prev != before:
             detail = "the entry does not follow on its person's entry before it"
             yield self._damage(entry.idx, Kind.CHAIN, detail)
             trail.readable = False
-        trail.seq, trail.last, trail.index = entry.subject_seq, entry.leaf_hash, entry.idx
+        trail.go_on(entry)
         if erased and leaf.type == RecordedKind.HOLD:
             trail.reviews[entry.idx] = reviews.opened_by_leaf(
                 leaf, entry.idx, entry.event_id, entry.subject
@@ -210,11 +239,15 @@ class _Walk:
             self._suppressions.follow_erasure(entry.idx, leaf, payload)
             return
         event, address = decode_payload(payload)
-        kept = KeptEvent.of(event, entry.idx)
-        trail.kept.append(kept)
-        if event.event is RecordedKind.HOLD:
+        if address is not None:
+            trail.addresses.add(address)
+        elif not trail.changes:
+            trail.began_as_stranger = True
+        change = change_of(event, entry.idx)
+        trail.changes.append(change)
+        if event.event is RecordedKind.HOLD and isinstance(change, KeptEvent):
             trail.reviews[entry.idx] = reviews.opened_by(
-                kept, entry.event_id, entry.subject, leaf.recorded_at
+                change, entry.event_id, entry.subject, leaf.recorded_at
             )
         answered = trail.reviews.get(-1 if event.answers is None else event.answers)
         if answered is not None:
@@ -222,8 +255,8 @@ class _Walk:
             trail.reviews[answered.idx] = msgspec.structs.replace(answered, outcome=outcome)
         known = trail.recorded_at
         trail.recorded_at = leaf.recorded_at if known is None else max(known, leaf.recorded_at)
-        if event.event in STOPS and address is not None:
-            self._suppressions.follow_stop(kept, address)
+        if event.event in STOPS and address is not None and isinstance(change, KeptEvent):
+            self._suppressions.follow_stop(change, address)
 
     def _damage(self, index: int | None, kind: Kind, detail: str) -> Damage:
         return Damage(self._organisation, Log.CONSENT, index, kind, detail)
@@ -265,6 +298,26 @@ _WITHOUT_PERSON = (
         subject.c.id.is_(None),
     )
     .order_by(_E.idx)
+)
+_WITHOUT_HEAD = (
+    sa.select(_E.log, sa.func.max(_E.idx))
+    .select_from(
+        log_entry.outerjoin(
+            subject_head,
+            sa.and_(
+                subject_head.c.organisation == _E.organisation,
+                subject_head.c.id == _E.subject,
+                subject_head.c.log == _E.log,
+            ),
+        )
+    )
+    .where(
+        _E.organisation == bindparam("organisation"),
+        _E.log != Log.CONSENT.value,
+        _E.subject.is_not(None),
+        subject_head.c.id.is_(None),
+    )
+    .group_by(_E.log, _E.subject)
 )
 _LAST = log_entry.alias("last_entry")
 _NEXT = log_entry.alias("next_entry")

@@ -16,16 +16,16 @@ from consent.ledger.tables import log_entry
 from consent.standing import KeptEvent
 from consent.suppression import SUPPRESSING
 from consent.tables import suppression as table
-from jurisdictions.addresses import parse_address
+from jurisdictions.addresses import spellings_of_normalised
 
 ROWS_AT_ONCE = 256
 
 
 class _Expected(NamedTuple):
-    """A row that has to be there under one of these tokens."""
+    """A row that has to be there under one of these tokens; each with its key's version."""
 
     row: Mapping[str, Any]
-    tokens: tuple[bytes, ...]
+    tokens: Mapping[bytes, int]
 
 
 class Suppressions:
@@ -47,13 +47,14 @@ class Suppressions:
         """Expect a row for every spelling of the address that opted out."""
         newest = self._keys.token_version(self._organisation)
         versions = self._keys.token_versions(self._organisation)
-        for spelling in set(parse_address(address).spellings):
+        for spelling in set(spellings_of_normalised(address)):
             tokens = {
-                version: self._keys.suppression_token(self._organisation, spelling, version=version)
+                self._keys.suppression_token(self._organisation, spelling, version=version): version
                 for version in versions
             }
-            row = suppression.row_of(self._organisation, tokens[newest], newest, kept)
-            self._expected.append(_Expected(row, tuple(tokens.values())))
+            token = next(token for token, version in tokens.items() if version == newest)
+            row = suppression.row_of(self._organisation, token, newest, kept)
+            self._expected.append(_Expected(row, tokens))
 
     def follow_erasure(self, index: int, leaf: Leaf, payload: bytes) -> None:
         """Expect what an ``erase`` entry says: its own rows, and those that stood already."""
@@ -61,7 +62,7 @@ class Suppressions:
         for one in suppressed_by(record, index=index, at=leaf.occurred_at):
             row = msgspec.structs.asdict(one) | {"organisation": self._organisation}
             row["occurred_at"] = row.pop("at")
-            self._expected.append(_Expected(row, (one.token,)))
+            self._expected.append(_Expected(row, {one.token: one.token_version}))
 
     def flush(self, *, at_least: int = ROWS_AT_ONCE) -> Iterator[Damage]:
         """Look for what is expected, once that is ``at_least`` so much; name what is not there."""
@@ -85,12 +86,20 @@ class Suppressions:
         tokens = [token for one in expected for token in one.tokens]
         wanted = {"organisation": self._organisation, "tokens": tokens}
         rows = self._connection.execute(_ROWS, wanted).all()
-        found = {(row.token, row.kind, row.idx): _said(row._asdict()) for row in rows}
+        found = {
+            (row.token, row.kind, row.idx): (row.token_version, *_said(row._asdict()))
+            for row in rows
+        }
         for one in expected:
             kind, index = one.row["kind"], one.row["idx"]
             # A token is not renewed with its key: older rows stand under the key of their time.
-            stored = [found[place] for t in one.tokens if (place := (t, kind, index)) in found]
-            if _said(one.row) in stored:
+            said = _said(one.row)
+            stored = [
+                found[place] == (version, *said)
+                for token, version in one.tokens.items()
+                if (place := (token, kind, index)) in found
+            ]
+            if any(stored):
                 continue
             self.missing.append(one.row)
             what = "says something else than its entry" if stored else "is not there"

@@ -77,6 +77,7 @@ class KeyRing:
         self._stamp: object = None
         self._lookup: dict[tuple[str, KeyKind, int], bytes] = {}
         self._stamp = keys.stamp()
+        self._log_stamp = log_keys.stamp()
         self._load(keys.read())
         self._load(log_keys.read())
 
@@ -122,6 +123,11 @@ class KeyRing:
     def ledger_id(self) -> str:
         """32 hexadecimal digits, drawn when the ledger was made: a part of each log's origin."""
         return self._keys.ledger_id
+
+    @property
+    def folder(self) -> Path:
+        """Where the keys lie: outside the database, and apart from the vault where that is."""
+        return self._keys.path.parent
 
     @property
     def organisations(self) -> frozenset[str]:
@@ -301,13 +307,34 @@ class KeyRing:
 
     def log_key(self, organisation: str, log: Log) -> Ed25519PrivateKey:
         """The newest key that signs this log's checkpoints."""
+        return self.log_signing_keys(organisation, log)[0]
+
+    def log_signing_keys(self, organisation: str, log: Log) -> list[Ed25519PrivateKey]:
+        """The newest key of a log, and the one before it, which signs too until the next one.
+
+        So whoever still knows the older one only goes on verifying, and learns of the newer.
+        """
         kind = _log_kind(log)
-        version = self._newest_of(organisation, kind)
-        return Ed25519PrivateKey.from_private_bytes(self._raw[KeyName(organisation, kind, version)])
+        self._look_at_log_keys()
+        newest_first = self._versions_of(organisation, kind)[::-1]
+        return [
+            Ed25519PrivateKey.from_private_bytes(self._raw[KeyName(organisation, kind, version)])
+            for version in newest_first[:2]
+        ]
+
+    def renew_log_keys(self, organisation: str) -> int:
+        """Make the next key of each of the organisation's logs, on disk before this returns."""
+        newest = max(self._newest_of(organisation, _log_kind(log)) for log in Log)
+        made = [KeyName(organisation, _log_kind(log), newest + 1) for log in Log]
+        with self._lock:
+            self._load(self._log_keys.change(lambda before: _with_new(before, made)))
+            self._log_stamp = self._log_keys.stamp()
+        return newest + 1
 
     def log_public_keys(self, organisation: str, log: Log) -> list[Ed25519PublicKey]:
         """Every key that has signed this log's checkpoints; none where the log is not known."""
         kind = _log_kind(log)
+        self._look_at_log_keys()
         names = sorted(name for name in self._raw if name.kind == kind)
         return [
             Ed25519PrivateKey.from_private_bytes(self._raw[name]).public_key()
@@ -385,6 +412,15 @@ class KeyRing:
             self._forget(set(self._raw) - stored.keys() - kept)
             self._load(stored)
             self._stamp = stamp
+
+    def _look_at_log_keys(self) -> None:
+        """Take in the log keys that another process has made since."""
+        stamp = self._log_keys.stamp()
+        if stamp == self._log_stamp:
+            return
+        with self._lock:
+            self._load(self._log_keys.read())
+            self._log_stamp = stamp
 
     def _token(self, organisation: str, kind: KeyKind, spelling: str, version: int | None) -> bytes:
         if version is None:

@@ -196,7 +196,7 @@ def _decode(path: Path) -> _StoreFile:
     content = read_private(path)
     try:
         found = msgspec.json.decode(content, type=_StoreFile)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise KeyStoreError(f"{path} is no key store, or is damaged: {error}") from None
     if found.v != FORMAT_VERSION:
         raise KeyStoreError(

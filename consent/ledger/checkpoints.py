@@ -10,6 +10,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -120,10 +121,7 @@ def read_heads(
     statement = _HEADS
     if organisations is not None:
         statement = _HEADS.where(tables.log_head.c.organisation.in_(list(organisations)))
-    return [
-        GrownLog(row.organisation, Log(row.log), row.origin, row.size, row.edge)
-        for row in connection.execute(statement)
-    ]
+    return [_grown_log(row) for row in connection.execute(statement)]
 
 
 class Rereader:
@@ -194,6 +192,14 @@ def _stored(connection: Connection, wanted: dict[str, str], tile: Tile) -> bytes
         _TILE, {**wanted, "level": tile.level, "n": tile.n}
     ).scalar()
     return found
+
+
+def _grown_log(row: Any) -> GrownLog:
+    try:
+        log = Log(row.log)
+    except ValueError:
+        raise DamagedLogError("a head names a log that there is not") from None
+    return GrownLog(row.organisation, log, row.origin, row.size, row.edge)
 
 
 def _checkpoint_of(text: str) -> Checkpoint:

@@ -60,6 +60,14 @@ class Leaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     v: int
 
+    @property
+    def commitment(self) -> bytes:
+        """``commit`` as bytes; empty, which no payload fits, where it is none or was damaged."""
+        try:
+            return bytes.fromhex(self.commit or "")
+        except ValueError:
+            return b""
+
 
 _DECODER = msgspec.json.Decoder(Leaf)
 
@@ -78,7 +86,7 @@ def decode_leaf(encoded: bytes) -> Leaf:
     """Read a leaf back. ``DamagedLogError``: it is none, or of a version that we do not know."""
     try:
         leaf = _DECODER.decode(encoded)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise DamagedLogError("a leaf cannot be read") from None
     if leaf.v != LEAF_VERSION:
         raise DamagedLogError(

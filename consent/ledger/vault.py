@@ -63,7 +63,7 @@ class Vault:
         path = root / MARK_FILE
         try:
             mark = msgspec.json.decode(_read_private(path), type=_Mark)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise VaultError(f"{path} is no vault's, or is damaged") from None
         if mark.v != FORMAT_VERSION:
             raise VaultError(f"{path} is of format {mark.v}; this release reads {FORMAT_VERSION}")
@@ -134,7 +134,7 @@ class Vault:
                 for line in lines:
                     try:
                         yield msgspec.json.decode(line, type=SignedCheckpoint)
-                    except msgspec.DecodeError:
+                    except (msgspec.DecodeError, UnicodeDecodeError):
                         continue  # Cut by a crash: it was put in again after it.
 
     def _path_of(self, organisation: str, log: Log) -> Path:

@@ -28,6 +28,11 @@ from rules.vocabulary import Channel
 
 _CHUNK: Final = 1 << 22
 _MEMBER_COUNT_MAX: Final = 2_000
+_UNPACKED_MAX: Final = 16 << 30
+_RATIO_MAX: Final = 100
+_SMALL: Final = 1 << 20
+"""Numbers in order pack to a tenth, XML around them to a fiftieth; a megabyte may be any."""
+
 _COLUMNS: Final = ("address", "listed", "sender", "channel", "date")
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _LISTED: Final[Mapping[str, bool | None]] = {
@@ -128,6 +133,10 @@ def _parse_zip(source: IO[bytes], layout: Layout | None, parsed: Parsed) -> None
             members = [member for member in archive.infolist() if not member.is_dir()]
             if not members or len(members) > _MEMBER_COUNT_MAX:
                 raise RegistryFileError(f"the archive holds {len(members)} files")
+            unpacked = sum(member.file_size for member in members)
+            packed = sum(member.compress_size for member in members)
+            if unpacked > _UNPACKED_MAX or unpacked > _SMALL + _RATIO_MAX * packed:
+                raise RegistryFileError("the archive unpacks to more than any register's file")
             for member in members:
                 with archive.open(member) as file:
                     _parse_one(file, layout, parsed)

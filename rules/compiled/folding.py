@@ -10,7 +10,7 @@ from rules.compiled.consent import ConsentCheck
 from rules.compiled.lane import Lane, Ordinary, lane_of
 from rules.compiled.routes import LiftCheck, RegisterCheck
 from rules.decision import Decision, Finding, Obligation
-from rules.engine import findings_of, first_permitted, obligations_of, strictest
+from rules.engine import findings_of, first_permitted, is_answered, obligations_of, strictest
 from rules.facts import Facts, Message, Recipient, Sender
 from rules.kinds.availability import Unavailable
 from rules.kinds.consent import Consent
@@ -221,7 +221,7 @@ class Folding:
 
     def _settle(self, lifted: int, at: datetime) -> Outcome:
         grounds = ((),) if self.consents else ()
-        case = Case(self.facts, at, grounds)
+        case = Case(self.facts, at, grounds, is_answered(self.facts, self.bound))
         findings: list[tuple[int, Finding]] = []
         obligations: list[Obligation] = []
         ends: list[datetime | None] = [self._next_change(at)]

@@ -88,7 +88,9 @@ def _has_free_places(folding: Folding, person: Person, at: datetime) -> bool:
     if not folding.capped or len(person.sent) < folding.cap_limit:
         return True
     since = at - folding.cap_span
-    return sum(event.at > since for event in person.sent) < folding.cap_limit
+    # A place counts for as long as it is held, whenever that began.
+    counting = [event for event in person.sent if event.at > since or event.held_until is not None]
+    return len(counting) < folding.cap_limit
 
 
 def _stands_clear(folding: Folding, facts: Facts) -> bool:

@@ -21,7 +21,6 @@ from rules.kinds.routes import (
     RelationRoute,
     Route,
     Scope,
-    lifted,
     record_of,
 )
 from rules.periods import Period, local_dates
@@ -64,8 +63,9 @@ class Consent(Terms):
 
     def grounds(self, facts: Facts, at: datetime) -> tuple[Ground, ...]:
         """Give everything that permits the message under these terms."""
-        if self._confirms_opt_out(facts, at):
-            return (Ground(None),)
+        confirming = self._confirming(facts, at)
+        if confirming is not None:
+            return (confirming,)
         record, scope = self.record(facts, at), self.scope(facts)
         if self._is_erased(record, facts, at):
             return ()
@@ -93,18 +93,20 @@ class Consent(Terms):
     def _spoken(
         self, record: Record, scope: Scope, facts: Facts, at: datetime, answers: list[Answer]
     ) -> Iterator[Found]:
-        """What was said: a grant that falls short, else an erasure or an opt-out."""
+        """What was said: a grant that falls short, else an erasure or an opt-out, the later."""
         weak = [a for a, route in zip(answers, self.routes, strict=True) if _falls_short(a, route)]
         if weak:
             for answer in weak:
                 assert answer.problem is not None
                 yield _denied(answer.problem, self._detail_of(answer))
             return
-        erased = last_erasure(facts.history.until(at))
-        if record.ended_at is not None:
-            yield _denied(ReasonCode.CONSENT_REVOKED, (("at", record.ended_at.isoformat()),))
-        elif erased is not None and self._is_erased(record, facts, at):
+        ended_at, erased = record.ended_at, last_erasure(facts.history.until(at))
+        if erased is not None and not self._is_erased(record, facts, at):
+            erased = None
+        if erased is not None and (ended_at is None or ended_at <= erased.at):
             yield _denied(ReasonCode.ERASED, (("at", erased.at.isoformat()),))
+        elif ended_at is not None:
+            yield _denied(ReasonCode.CONSENT_REVOKED, (("at", ended_at.isoformat()),))
 
     def _unspoken(self, record: Record, scope: Scope, answers: list[Answer]) -> Found:
         """Nothing was said that reaches this message: a lapsed relation, another scope, nothing."""
@@ -133,9 +135,11 @@ class Consent(Terms):
         record = record_of(facts.history, at)
         if self.reach.unstoppable:
             return record
-        ended = [event.at for event in record.events if self._ends(event, facts)]
+        # An erasure takes away what could permit a message, and never what was said against one.
+        said = facts.history.until(at)
+        ended = [event.at for event in said if self._ends(event, facts)]
         if self.reach.ended_contract_stops:
-            ended += _ends_of_contracts(record.events, facts.sender.name, at)
+            ended += _ends_of_contracts(said, facts.sender.name, at)
         ended_at = max(ended, default=None)
         if ended_at is not None and self._reopened(record.events, ended_at, facts, at):
             return Record(tuple(event for event in record.events if event.at > ended_at))
@@ -182,11 +186,12 @@ class Consent(Terms):
         by_relation = not self.reach.erased_until_granted
         return not _begun_anew(record.events, self.scope(facts), at, by_relation=by_relation)
 
-    def _confirms_opt_out(self, facts: Facts, at: datetime) -> bool:
-        """Tell whether this is the one message that may confirm an opt-out just made."""
-        return self.confirmation is not None and lifted(
-            (ConfirmationRoute(within=self.confirmation),), facts, at
-        )
+    def _confirming(self, facts: Facts, at: datetime) -> Ground | None:
+        """Give the ground of the one message that may confirm an opt-out just made."""
+        if self.confirmation is None:
+            return None
+        route = ConfirmationRoute(within=self.confirmation)
+        return route.answer(record_of(facts.history, at), self.scope(facts), facts, at).ground
 
     def is_ended_by(self, event: Event, facts: Facts) -> bool:
         """Tell whether this event is an opt-out that these terms heed."""

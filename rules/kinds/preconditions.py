@@ -25,7 +25,8 @@ class KnownJurisdiction(Terms):
     """It is known whose law binds, and what it says of consent to such a message.
 
     ``researched``: the countries whose law was read. ``spared``: purposes that may go without.
-    That no consent rule answers at all is a gap in the data, and a gap is no permission.
+    That no consent rule of the recipient's own place answers is a gap in the data, whatever that
+    of the sender's place says, and a gap is no permission.
     """
 
     researched: frozenset[str]
@@ -36,7 +37,7 @@ class KnownJurisdiction(Terms):
         recipient = case.facts.recipient
         if case.facts.message.purpose in self.spared:
             return ()
-        if recipient.country in self.researched and case.grounds:
+        if recipient.country in self.researched and case.is_answered:
             return ()
         detail = (("country", recipient.country or ""),)
         return (Found(Verdict.DENY, ReasonCode.UNKNOWN_JURISDICTION, detail=detail),)

@@ -6,7 +6,7 @@ last erasure, and at what an opt-out has ended.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from rules.facts import Facts
 from rules.history import Event, History, answers, is_confirmed, last_erasure
@@ -65,7 +65,8 @@ class Record:
     """A person's events as one question sees them.
 
     ``events`` are those since the last erasure, at or before the instant asked about.
-    ``ended_at``: the instant of the last opt-out in scope, which ended all that came before.
+    ``ended_at``: the instant of the last opt-out in scope, before the erasure or since, which
+    ended all that came before.
     """
 
     events: tuple[Event, ...]
@@ -167,7 +168,8 @@ class RelationRoute:
     ended; one that still runs counts however old it is, unless ``from_start``.
     ``running``: one that has ended serves no more. ``since``: only events of that local date
     or later. ``expires``: one that has run out gives ``consent_expired``, not nothing.
-    ``used_within``: a message of this channel and purpose within that time keeps it alive.
+    ``used_within``: a message of this channel and purpose within that time keeps it alive,
+    if it went to this address.
     """
 
     events: frozenset[EventKind]
@@ -226,7 +228,8 @@ class RelationRoute:
         until = lapse_of(relation.at, self.within, zones)
         if self.used_within is not None:
             for used in record.standing:
-                kept = used.event is EventKind.SENT and used.held_until is None
+                went = used.event is EventKind.SENT and used.held_until is None
+                kept = went and not used.elsewhere
                 if kept and scope.includes(used) and relation.at <= used.at < until:
                     until = max(until, lapse_of(used.at, self.used_within, zones))
         return until
@@ -257,7 +260,7 @@ class OpenRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationRoute:
-    """The one service message that confirms an opt-out on the same channel.
+    """The one service message that confirms an opt-out at the same address and channel.
 
     ``within`` so long after it; a message of any other purpose confirms nothing.
     """
@@ -274,9 +277,13 @@ class ConfirmationRoute:
             for event in record.events
             if event.channel in (None, message.channel) and event.names(scope.brand)
         ]
-        opt_outs = [event.at for event in here if event.event is EventKind.REVOKE]
+        opt_outs = [e.at for e in here if e.event is EventKind.REVOKE and not e.elsewhere]
         last = max(opt_outs, default=None)
-        if last is None or at > lapse_of(last, self.within, facts.recipient.time_zones):
+        if last is None:
+            return NOTHING
+        # The last instant of the window is in it.
+        until = lapse_of(last, self.within, facts.recipient.time_zones) + timedelta.resolution
+        if until <= at:
             return NOTHING
         confirmed = any(
             event.event is EventKind.SENT
@@ -284,7 +291,7 @@ class ConfirmationRoute:
             and event.purpose in (None, message.purpose)
             for event in here
         )
-        return NOTHING if confirmed else Answer(ground=Ground(None))
+        return NOTHING if confirmed else Answer(ground=Ground(None, until))
 
 
 Route = GrantRoute | RelationRoute | OpenRoute | ConfirmationRoute
@@ -296,11 +303,10 @@ def lifted(routes: tuple[Route, ...], facts: Facts, at: datetime) -> bool:
         return False
     message = facts.message
     scope = Scope(facts.sender.name, frozenset({message.channel}), frozenset({message.purpose}))
-    record = record_of(facts.history, at)
     ended = [
         event.at
-        for event in record.events
+        for event in facts.history.until(at)
         if event.event is EventKind.REVOKE and scope.includes(event)
     ]
-    record = Record(record.events, max(ended, default=None))
+    record = Record(record_of(facts.history, at).events, max(ended, default=None))
     return any(route.answer(record, scope, facts, at).ground is not None for route in routes)

@@ -9,8 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from api.background import Sweep
+from api.data_folder import DataFolder
 from api.roles import NO_ORGANISATION, Role
 from api.tables import idempotency
+from tests.support.databases import open_engine
 from tests.support.service import TestService, running_service
 
 NEW_KEY = {"person": "Bob", "roles": ["sender"]}
@@ -48,6 +50,28 @@ def test_a_key_gives_the_first_answer_again(tmp_path: Path, database_url: str) -
             service.clock.move(timedelta(minutes=1))
             assert (await post(once)).content != together[0].content
             assert await keys_of(service, admin) == 3
+
+    asyncio.run(scenario())
+
+
+def test_a_kept_answer_that_does_not_open_is_one_requests_trouble(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            admin = await service.as_(await service.new_organisation(), Role.ADMIN)
+
+            async def post(key: str, person: str) -> Any:
+                body = NEW_KEY | {"person": person}
+                headers = admin | {"Idempotency-Key": key}
+                return await service.client.post("/v1/keys", json=body, headers=headers)
+
+            assert (await post("one", "Bob")).status_code == 201
+            engine = open_engine(DataFolder(tmp_path).database_url)
+            with engine.begin() as connection:
+                connection.execute(sa.update(idempotency).values(sealed_response=b"?" * 60))
+            engine.dispose()
+            broken, fresh = await asyncio.gather(post("one", "Bob"), post("two", "Eve"))
+            assert fresh.status_code == 201
+            assert (broken.status_code, broken.json()["code"]) == (503, "broken_seal")
 
     asyncio.run(scenario())
 

@@ -141,7 +141,7 @@ def test_release_and_access_are_on_record(recorded: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("gossip/checkpoint", 400),
+        ("gossip/checkpoint", 404),
         ("decisions/checkpoint", 404),
         ("consent/tile/0/003", 404),
         ("consent/tile/0/002", 404),

@@ -215,6 +215,113 @@ def test_an_opt_out_is_never_refused_for_its_content(
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        "tel:+12125550123",
+        "tel:+1-212-555-0123;ext=5",
+        "0012125550123",
+        "00 1 (212) 555-0123",
+        "Ann <+12125550123>",
+        "+1\u200b2125550123",
+        "\ufeff+12125550123",
+        "sms:%2B12125550123",
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/opt-outs", "/v1/consent-events"])
+def test_an_opt_out_reaches_the_address_that_is_plainly_meant(
+    tmp_path: Path, path: str, written: str
+) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            desk = await desk_at(service)
+            await desk.ask("POST", "/v1/consent-events", GRANT, status=201)
+            sent = {"address": written} | ({} if path == "/v1/opt-outs" else {"event": "revoke"})
+            receipt = await desk.ask("POST", path, sent, status=201)
+            assert receipt["flags"] == ["address_unreadable"]
+            check = await desk.ask("POST", "/v1/checks", CHECK, status=200)
+            assert check["verdict"] == "deny"
+            # Who consents writes an address.
+            grant = {**GRANT, "address": written}
+            await desk.ask("POST", "/v1/consent-events", grant, status=400)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("word", ["STOP", "Revoke", " revoke ", "opt-out", "OPT_OUT", "Complaint"])
+def test_a_stop_is_kept_however_its_kind_is_written(tmp_path: Path, word: str) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            desk = await desk_at(service)
+            await desk.ask("POST", "/v1/consent-events", GRANT, status=201)
+            stop = {"address": "+12125550123", "event": word}
+            await desk.ask("POST", "/v1/consent-events", stop, status=201)
+            batch = await desk.ask("POST", "/v1/consent-events", {"events": [stop]}, status=200)
+            assert "index" in batch["results"][0]
+            check = await desk.ask("POST", "/v1/checks", CHECK, status=200)
+            assert check["verdict"] == "deny"
+
+    asyncio.run(scenario())
+
+
+def test_a_field_that_stands_twice_is_refused_but_in_an_opt_out(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            desk = await desk_at(service)
+            headers = desk.headers | {"Content-Type": "application/json"}
+
+            async def post(path: str, body: str) -> Any:
+                sent = body.encode()
+                return await service.client.post(path, content=sent, headers=headers)
+
+            twice = '{"address": "+12125550123", "event": "%s", "sender": "acme", "sender": "beta"}'
+            refused = await post("/v1/consent-events", twice % "purchase")
+            assert refused.status_code == 400
+            assert [error["pointer"] for error in refused.json()["errors"]] == ["/sender"]
+            for path in ("/v1/consent-events", "/v1/opt-outs"):
+                kept = await post(path, twice % "revoke")
+                assert kept.status_code == 201, kept.text
+                assert "sender_unreadable" in kept.json()["flags"]
+            checked = await post("/v1/checks", '{"sender": "acme", "sender": "acme"}')
+            assert checked.status_code == 400
+            whose = '{"address": "+12125550123", "address": "+12125550124"}'
+            assert (await post("/v1/opt-outs", whose)).json()["code"] == "address_missing"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("name", [" ", "!", "\u200b", "- -"])
+def test_a_sender_has_a_name_that_a_message_can_show(tmp_path: Path, name: str) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            desk = await desk_at(service)
+            sender = {"name": name, "country": "US"}
+            told = await desk.ask("PUT", "/v1/senders/beta", sender, status=400)
+            assert [error["pointer"] for error in told["errors"]] == ["/name"]
+
+    asyncio.run(scenario())
+
+
+def test_an_opt_out_of_a_brand_outlives_its_name(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            desk = await desk_at(service)
+            await desk.ask("POST", "/v1/consent-events", GRANT, status=201)
+            stop = {"address": "+12125550123", "brand": "ACME", "via": "agent"}
+            await desk.ask("POST", "/v1/opt-outs", stop, status=201)
+            kept = await desk.ask("GET", "/v1/senders/acme", status=200)
+            del kept["id"]
+            for name in ("Novum", "Ultra"):
+                await desk.ask("PUT", "/v1/senders/acme", {**kept, "name": name}, status=200)
+                text = {"text": f"{name}: 20% off today. Reply STOP to opt out."}
+                check = {**CHECK, "message": {**MESSAGE, **text}}
+                answer = await desk.ask("POST", "/v1/checks", check, status=200)
+                assert answer["verdict"] == "deny", name
+                assert answer["reasons"][0]["code"] == "consent_revoked"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
     ("change", "status", "pointer"),
     [
         ({"recipient": {"address": "+12125550123", "region": "US-XX"}}, 400, "/recipient/region"),

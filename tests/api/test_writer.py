@@ -65,7 +65,7 @@ class Remembered:
 
     def find_many(
         self, connection: Connection, wanted: Sequence[tuple[str, str]], *, now: datetime
-    ) -> dict[tuple[str, str], tuple[bytes, Reply]]:
+    ) -> dict[tuple[str, str], tuple[bytes, Reply | ComplianceError]]:
         return {place: self.kept[place] for place in wanted if place in self.kept}
 
     def keep_many(

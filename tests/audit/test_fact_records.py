@@ -47,6 +47,7 @@ EVENT = Event(
     held_until=AT,
     index=41,
     answers=40,
+    elsewhere=True,
 )
 FULL = Facts(
     sender=Sender(

@@ -5,6 +5,7 @@ from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -18,7 +19,7 @@ from audit.replay import Cause, Replay, Replayed
 from audit.reports import Outcome
 from audit.rested_on import HistoryProof, RegistryProof
 from audit.tables import decision_alias
-from consent import standing, tables
+from consent import linking, standing, tables
 from consent.events import RecordedKind
 from consent.ledger.identifiers import id_of
 from consent.ledger.tables import log_entry
@@ -292,11 +293,57 @@ def test_a_log_that_was_cut_shows(desk: Desk) -> None:
 
 def test_a_sender_that_was_renamed_since_changes_nothing(desk: Desk) -> None:
     desk.recorder.record_one(ANN, an_event(sender="beta", at=NOW))
-    answer = desk.check_one(desk.a_check())
-    for id_ in ("acme", "beta"):
-        renamed = SenderRecord(id=id_, name="Renamed", country="CA")
-        put(desk.connection, desk.organisation, renamed, now=BY_DAY)
-    assert_same(replayed(desk, answer))
+    for brand in (None, "Acme", "Gamma"):
+        revoke = an_event(RecordedKind.REVOKE, at=NOW, sender="beta", brand=brand)
+        desk.recorder.record_one(ANN, msgspec.structs.replace(revoke, channel=Channel.VOICE))
+    answers = [desk.check_one(desk.a_check())]
+    for number in range(2):
+        for id_ in ("acme", "beta"):
+            renamed = SenderRecord(id=id_, name=f"Renamed {id_} {number}", country="CA")
+            put(desk.connection, desk.organisation, renamed, now=BY_DAY)
+        answers.append(desk.check_one(desk.a_check()))
+    for again in replay_all(desk, *answers):
+        assert_same(again)
+
+
+def link(desk: Desk, *addresses: Address, parted: bool = False) -> None:
+    given = linking.LinkInput(addresses=addresses, actor="key_1")
+    act = linking.unlink if parted else linking.link
+    act(desk.connection, desk.organisation, given, keys=desk.gate.keys, now=desk.now)
+
+
+def test_what_was_said_at_a_linked_address_counts_as_it_did_then(desk: Desk) -> None:
+    """Before they were linked, while they were, and after: each time what the log then said."""
+    eve = parse_address(EVE)
+    desk.recorder.record_one(eve, an_event(RecordedKind.REVOKE, at=NOW, channel=Channel.VOICE))
+    answers = [desk.check_one(desk.a_check(EVE)), desk.check_one(desk.a_check())]
+    link(desk.at(BY_DAY + timedelta(minutes=1)), ANN, eve)
+    together = desk.at(BY_DAY + timedelta(minutes=2)).check(desk.a_check(EVE), desk.a_check())
+    answers += [one for one in together if isinstance(one, CheckAnswer)]
+    stop = an_event(RecordedKind.REVOKE, at=BY_DAY, sender=None)
+    desk.at(BY_DAY + timedelta(minutes=3)).recorder.record_one(eve, stop)
+    answers.append(desk.at(BY_DAY + timedelta(minutes=4)).check_one(desk.a_check()))
+    link(desk.at(BY_DAY + timedelta(minutes=5)), eve, parted=True)
+    apart = desk.at(BY_DAY + timedelta(minutes=6))
+    answers += [apart.check_one(desk.a_check(EVE)), apart.check_one(desk.a_check())]
+    assert answers[4].verdict is Verdict.DENY
+    for again in replay_all(desk, *answers):
+        assert_same(again)
+        assert isinstance(again, Replayed)
+        assert again.proof.history is HistoryProof.COMPLETE
+
+
+def test_a_decision_that_rested_on_somebody_erased_since_is_gone(desk: Desk) -> None:
+    eve = parse_address(EVE)
+    desk.recorder.record_one(eve, an_event(at=NOW))
+    link(desk, ANN, eve)
+    answer = desk.at(BY_DAY + timedelta(minutes=1)).check_one(desk.a_check())
+    link(desk.at(BY_DAY + timedelta(minutes=2)), eve, parted=True)
+    _erase(desk.at(BY_DAY + timedelta(minutes=3)), eve)
+    later = desk.at(BY_DAY + timedelta(minutes=4)).check_one(desk.a_check())
+    gone, kept = replay_all(desk, answer, later)
+    assert isinstance(gone, SubjectErasedError)
+    assert_same(kept)
 
 
 def test_people_of_a_batch_do_not_hold_places_for_each_other(desk: Desk) -> None:

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from consent import subjects, suppression, tables
+from consent import linking, suppression, tables
 from consent.erasure import Erasure, ErasureInput, erase, open_record, suppressed_by
 from consent.events import RecordedKind
 from consent.keys.errors import BrokenSealError
@@ -17,6 +17,7 @@ from consent.ledger.entries import read_entries, read_payloads
 from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log, decode_leaf
 from consent.ledger.log import head
+from consent.linking import LinkInput
 from consent.on_record import OnRecord
 from jurisdictions.addresses import Address, parse_address
 from tests.support.consents import ANN, BOB, DAY, NOW, Recorder, a_key_ring, an_event, recorder
@@ -53,18 +54,9 @@ def root_and_leaves(at: Recorder) -> tuple[list[bytes], list[bytes]]:
 
 
 def linked(at: Recorder, to: Address, other: Address) -> None:
-    """Let ``other`` lead to the person of ``to``, as linking does: an entry tells of both."""
-    (person,) = subjects.find_many(at.connection, at.organisation, [to], keys=at.keys)
-    assert person is not None
-    indexes = subjects.blind_indexes_of(at.organisation, other, at.keys)
-    subjects._insert_aliases(
-        at.connection,
-        at.organisation,
-        [(index, person.id) for index in indexes],
-        versions=dict.fromkeys(indexes, 1),
-        now=at.now,
-    )
-    at.record_one(other, an_event())
+    """Make both addresses one person's."""
+    given = LinkInput(addresses=(to, other))
+    linking.link(at.connection, at.organisation, given, keys=at.keys, now=at.now)
 
 
 def test_everything_of_the_person_is_deleted_and_of_nobody_else(ledger_of: Recorder) -> None:

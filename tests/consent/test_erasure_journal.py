@@ -81,7 +81,7 @@ def test_a_line_of_one_kind_does_not_open_as_the_other(journal: ErasureJournal) 
     fill(journal, 1)
     changed = journal.path.read_bytes().replace(b'"at":', b'"kind":"expiry","at":')
     journal.path.write_bytes(changed)
-    with pytest.raises(ErasureJournalError, match="does not open"):
+    with pytest.raises(ErasureJournalError, match="erasures:2"):
         list(journal.read())
 
 
@@ -109,12 +109,61 @@ def test_only_the_owner_may_read_it(journal: ErasureJournal) -> None:
 def test_a_torn_end_was_never_committed_and_the_next_line_takes_its_place(
     journal: ErasureJournal,
 ) -> None:
-    fill(journal)
+    fill(journal, 2)
+    head = journal.head.read_bytes()
+    journal.append([(ORGANISATION, an_erasure(2))])
     whole = journal.path.read_bytes()
     journal.path.write_bytes(whole[:-10])
+    journal.head.write_bytes(head)
     assert len(list(journal.read())) == 2
     journal.append([(ORGANISATION, an_erasure(7))])
     assert [past.at for _, past in journal.read()][-1] == an_erasure(7).at
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_a_cut_end_is_noticed(journal: ErasureJournal, left: int) -> None:
+    fill(journal)
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    journal.path.write_bytes(b"".join(lines[: 1 + left]))
+    wanted = f"has {left} erasures, and it had 3: its end was cut, or it is an older copy"
+    with pytest.raises(ErasureJournalError, match=wanted):
+        list(journal.read())
+    with pytest.raises(ErasureJournalError, match=wanted):
+        journal.append([(ORGANISATION, an_erasure(9))])
+    journal.path.unlink()
+    with pytest.raises(ErasureJournalError, match="has 0 erasures, and it had 3"):
+        journal.create()
+
+
+def test_another_end_of_the_same_length_is_noticed(journal: ErasureJournal) -> None:
+    fill(journal, 1)
+    one, head = journal.path.read_bytes(), journal.head.read_bytes()
+    journal.append([(ORGANISATION, an_erasure(1))])
+    kept = journal.head.read_bytes()
+    journal.path.write_bytes(one)
+    journal.head.write_bytes(head)
+    journal.append([(ORGANISATION, an_erasure(2))])
+    journal.head.write_bytes(kept)
+    with pytest.raises(ErasureJournalError, match="erasures:3 is not the line that was written"):
+        list(journal.read())
+
+
+def test_a_crash_before_the_head_was_written_loses_nothing(journal: ErasureJournal) -> None:
+    fill(journal, 2)
+    head = journal.head.read_bytes()
+    journal.append([(ORGANISATION, an_erasure(2))])
+    journal.head.write_bytes(head)
+    assert len(list(journal.read())) == 3
+    journal.append([(ORGANISATION, an_erasure(3))])
+    assert len(list(journal.read())) == 4
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"{}\n"])
+def test_a_damaged_head_is_named(journal: ErasureJournal, content: bytes) -> None:
+    fill(journal)
+    journal.head.write_bytes(content)
+    with pytest.raises(ErasureJournalError, match=r"erasures\.head cannot be read"):
+        list(journal.read())
 
 
 @pytest.mark.parametrize("lost", [1, 2])
@@ -132,7 +181,7 @@ def test_a_changed_line_is_named(journal: ErasureJournal) -> None:
     at = content.rindex(b'"sealed":"') + 40
     changed = b"A" if content[at : at + 1] != b"A" else b"B"
     journal.path.write_bytes(content[:at] + changed + content[at + 1 :])
-    with pytest.raises(ErasureJournalError, match="erasures:4 does not open"):
+    with pytest.raises(ErasureJournalError, match="erasures:4 is not the line that was written"):
         list(journal.read())
 
 

@@ -46,8 +46,9 @@ def a_hold(blind_index: bytes = INDEX, **given: Any) -> Hold:
 
 
 def held(recorder: Recorder, subject: bytes | None, *indexes: bytes) -> list[Hold]:
+    subjects = () if subject is None else (subject,)
     (found,) = holds.load_many(
-        recorder.connection, recorder.organisation, [(subject, indexes)], now=recorder.now
+        recorder.connection, recorder.organisation, [(subjects, indexes)], now=recorder.now
     )
     return list(found)
 

@@ -44,7 +44,8 @@ def recorder(engine: sa.Engine, tmp_path: Path) -> Iterator[Recorder]:
 def test_a_sender_is_replaced_whole(recorder: Recorder) -> None:
     connection, organisation = recorder.connection, recorder.organisation
     assert senders.put(connection, organisation, ACME, now=NOW) is False
-    assert senders.load_many(connection, organisation, ["acme", "nobody"]) == {"acme": ACME}
+    kept = msgspec.structs.replace(ACME, former_names=("Acme",))
+    assert senders.load_many(connection, organisation, ["acme", "nobody"]) == {"acme": kept}
     plain = msgspec.structs.replace(ACME, id="new", registrations=())
     assert senders.put(connection, organisation, plain, now=NOW) is True
     assert senders.load_many(connection, organisation, ["new"]) == {"new": plain}

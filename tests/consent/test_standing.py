@@ -1,7 +1,7 @@
 """Standing: what is kept, how it is bound to its place, and that folding the log rebuilds it."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from consent.ledger.tables import subject
 from consent.recording import Recorded
 from consent.standing import KeptEvent, Standing, fold
 from consent.subjects import find_many
-from rules.vocabulary import EventKind
+from rules.vocabulary import Channel, EventKind
 from tests.support import consents
 from tests.support.consents import ANN, BOB, DAY, NOW, Recorder, an_event
 
@@ -41,12 +41,35 @@ def test_events_stand_in_order_and_those_of_one_instant_as_they_were_recorded() 
 
 
 @pytest.mark.parametrize(
-    ("age", "stays"), [(400 * DAY, True), (400 * DAY + timedelta(microseconds=1), False)]
+    ("age", "stays"), [(400 * DAY, True), (400 * DAY + timedelta(hours=2), False)]
 )
-def test_sent_stays_for_400_days_and_everything_else_for_good(age: timedelta, stays: bool) -> None:
-    events = [kept(0, NOW - age, SENT), kept(1, NOW - age)]
+def test_every_sent_stays_for_400_days_and_everything_else_for_good(
+    age: timedelta, stays: bool
+) -> None:
+    hour = timedelta(hours=1)
+    around = [kept(0, NOW - age - hour, SENT), kept(3, NOW - age + hour, SENT)]
+    events = [*around, kept(1, NOW - age, SENT), kept(2, NOW - age)]
     found = fold(Standing(), events, recorded_at=NOW).events
-    assert [e.index for e in found] == ([0, 1] if stays else [1])
+    assert [event.index for event in found] == ([0, 1, 2, 3] if stays else [0, 2, 3])
+
+
+def test_of_old_sent_the_ends_of_each_month_and_scope_stay() -> None:
+    days = [datetime(2024, month, day, tzinfo=UTC) for month in (1, 2) for day in (1, 2, 15, 28)]
+    events = [kept(n, at, SENT) for n, at in enumerate(days)]
+    other = KeptEvent(99, SENT, days[1], channel=Channel.EMAIL)
+    found = fold(Standing(), [*events, other], recorded_at=NOW).events
+    assert [event.index for event in found] == [0, 99, 3, 4, 7]
+
+
+def test_a_relation_kept_alive_by_use_outlives_its_oldest_uses() -> None:
+    """A sale years ago, and a message every eleven months since: a law may let that go on."""
+    sale = KeptEvent(0, RecordedKind.PURCHASE, NOW - 5 * 365 * DAY, sender="acme")
+    uses = [
+        KeptEvent(n, SENT, sale.at + n * 330 * DAY, sender="acme", channel=Channel.EMAIL)
+        for n in range(1, 6)
+    ]
+    found = fold(Standing(), [sale, *uses], recorded_at=NOW)
+    assert found.events == (sale, *uses)
 
 
 batches = st.lists(

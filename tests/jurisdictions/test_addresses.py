@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jurisdictions.addresses import parse_address, sender_id_of
+from jurisdictions.addresses import (
+    _parse_and_keep,
+    address_meant,
+    parse_address,
+    sender_id_of,
+)
 from rules.vocabulary import NumberType, SenderForm
 
 
@@ -220,3 +225,39 @@ def test_a_numeric_sender_id_tells_its_country(
 ) -> None:
     sender_id = sender_id_of(text, default_country=default_country)
     assert (sender_id.country, sender_id.number_type) == (country, number_type)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("mailto:ann@example.com", "ann@example.com"),
+        ("mailto:ann@example.com?subject=stop", "ann@example.com"),
+        ("Ann Example <ann@example.com>", "ann@example.com"),
+        ("<mailto:ann@example.com>", "ann@example.com"),
+        ("'ann@example.com',", "ann@example.com"),
+        ("ann\u200b@example.com", "ann@example.com"),
+        ("tel:0012125550123", "+12125550123"),
+        ("00 44 20 7946 0018", "+ 44 20 7946 0018"),
+        # What is an address, or means none that is sure, stays as it is.
+        ("ann@example.com", "ann@example.com"),
+        ("+1 212 555 0123", "+1 212 555 0123"),
+        ("2125550123", "2125550123"),
+        ("mailto:nobody", "mailto:nobody"),
+        ("\u200b", "\u200b"),
+    ],
+)
+def test_an_odd_spelling_means_the_plain_address(written: str, meant: str) -> None:
+    assert address_meant(written) == meant
+
+
+def test_an_address_with_signs_that_nobody_sees_is_no_other_persons() -> None:
+    assert parse_address("ann\u200b@example.com").problem is not None
+
+
+def test_what_is_too_long_to_be_an_address_is_not_kept_in_memory() -> None:
+    before = _parse_and_keep.cache_info().currsize
+    for length in (321, 1_000_000):
+        assert parse_address("a" * length).problem is not None
+    assert _parse_and_keep.cache_info().currsize == before
+    parse_address("b" * 320)
+    assert _parse_and_keep.cache_info().currsize == before + 1

@@ -52,6 +52,8 @@ ROLES = {
     "POST /v1/reviews/{review:str}": {Role.COLLECTOR},
     "POST /v1/subjects/lookup": {Role.COLLECTOR, Role.AUDITOR},
     "POST /v1/subjects/erase": {Role.ADMIN},
+    "POST /v1/subjects/link": {Role.COLLECTOR},
+    "POST /v1/subjects/unlink": {Role.COLLECTOR},
     "POST /v1/checks": {Role.SENDER},
     "GET /v1/checks/{check:str}": {Role.SENDER},
     "POST /v1/checks/{check:str}/replay": {Role.SENDER, Role.AUDITOR},

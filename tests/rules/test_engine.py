@@ -1,19 +1,24 @@
 """The reference, on the law of country XA."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, time, timedelta
+from functools import partial
 
 import pytest
 
 from rules.decision import Decision
-from rules.engine import decide, decide_in_order
+from rules.engine import decide, decide_each
 from rules.facts import Facts
-from rules.kinds.consent import Consent, GrantRoute
+from rules.kinds.consent import Consent, GrantRoute, OpenRoute
 from rules.kinds.content import Identity
 from rules.kinds.duties import RecordKeeping
 from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.preconditions import KnownJurisdiction, ValidAddress
 from rules.kinds.sending_hours import Day, SendingHours, Window
-from rules.rule import SINCE_EVER, Binds, Case, Found, Terms
+from rules.places import Span, decide_in_order
+from rules.plan import compile_plan
+from rules.rule import SINCE_EVER, Binds, Case, Found, Rule, Terms
 from rules.vocabulary import EventKind, Level, ObligationCode, Purpose, ReasonCode, Verdict
 from tests.support.law import NOON, a_grant, a_message_to, a_rule, an_event, at
 
@@ -131,8 +136,35 @@ def test_no_consent_rule_is_a_gap_and_no_permission() -> None:
         KnownJurisdiction(researched=frozenset({"XA"}), spared=frozenset({Purpose.AUTHENTICATION}))
     )
     assert codes(decide(a_message_to(a_grant()), (known,))) == [ReasonCode.UNKNOWN_JURISDICTION]
-    assert codes(decide(a_message_to(a_grant()), (known, CONSENT))) == []
+    here = Binds(recipient=frozenset({"XA"}))
+    ours = a_rule(Consent(routes=(OpenRoute(),)), binds=here)
+    assert codes(decide(a_message_to(), (known, ours))) == []
     assert codes(decide(a_message_to(purpose=Purpose.AUTHENTICATION), (known,))) == []
+
+
+@pytest.mark.parametrize(
+    ("binds", "answers"),
+    [
+        (Binds(recipient=frozenset({"XA"})), True),
+        (Binds(recipient=frozenset({"XA-1", "XA"}), sender=frozenset({"XB"})), True),
+        (Binds(either=frozenset({"XA", "XB"})), True),
+        (Binds(either=frozenset({"XB"})), False),
+        (Binds(sender=frozenset({"XB"})), False),
+        (Binds(), False),
+    ],
+)
+def test_only_the_law_of_the_recipients_place_closes_the_gap(
+    binds: Binds, *, answers: bool
+) -> None:
+    """What the sender's country asks of them permits nothing where nobody has read the law."""
+    known = a_rule(KnownJurisdiction(researched=frozenset({"XA"}), spared=frozenset()))
+    opened = a_rule(Consent(routes=(OpenRoute(),)), binds=binds)
+    message = a_message_to()
+    from_abroad = replace(message, sender=replace(message.sender, jurisdictions=("XB",)))
+    rules = (known, opened)
+    decision = decide(from_abroad, rules)
+    assert codes(decision) == ([] if answers else [ReasonCode.UNKNOWN_JURISDICTION])
+    assert compile_plan(rules).decide_many([from_abroad]) == [decision]
 
 
 class Broken(Terms):
@@ -152,8 +184,12 @@ def test_rules_bind_by_place_and_leave_others_alone() -> None:
     assert decide(a_message_to(), (either,)).verdict is Verdict.DENY
 
 
-def _in_order(*facts: Facts) -> list[Verdict]:
-    return [decision.verdict for decision in decide_in_order(facts, (CONSENT, HOURS, CAP))]
+def _in_order(*facts: Facts, rules: Sequence[Rule] = (CONSENT, HOURS, CAP)) -> list[Verdict]:
+    """Decide as one batch, each of whose messages holds a place for ten minutes."""
+    held = timedelta(minutes=10)
+    spans = [Span(one.message.send_at, one.message.send_at + held) for one in facts]
+    decided = decide_in_order(facts, spans, partial(decide_each, rules=rules))
+    return [decision.verdict for _, decision in decided]
 
 
 def test_an_allowed_message_holds_its_place_for_the_same_person_only() -> None:
@@ -172,7 +208,7 @@ def test_a_place_is_held_for_ten_minutes(minutes: int, verdict: Verdict) -> None
     once = a_rule(FrequencyCap(limit=1, hours=24))
     first = a_message_to()
     later = a_message_to(send_at=NOON + timedelta(minutes=minutes))
-    assert decide_in_order((first, later), (once,))[1].verdict is verdict
+    assert _in_order(first, later, rules=(once,))[1] is verdict
 
 
 def test_a_place_is_held_no_longer_than_the_message_may_go() -> None:
@@ -181,4 +217,4 @@ def test_a_place_is_held_no_longer_than_the_message_may_go() -> None:
     lasts = a_grant()
     first = a_message_to(expires)
     later = a_message_to(lasts, send_at=NOON + timedelta(minutes=5))
-    assert decide_in_order((first, later), (CONSENT, once))[1].verdict is Verdict.ALLOW
+    assert _in_order(first, later, rules=(CONSENT, once))[1] is Verdict.ALLOW

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from dataclasses import replace
 from datetime import date, time, timedelta
+from functools import partial
 from random import Random
 
 import pytest
@@ -12,19 +13,22 @@ from hypothesis import strategies as st
 
 from rules import kinds
 from rules.compiled.folding import KNOWN
-from rules.engine import decide_in_order
+from rules.engine import decide_each
 from rules.facts import Facts, RegistryEntry
+from rules.history import Event, History
 from rules.kinds.consent import Consent
 from rules.kinds.content import Identity
+from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.registers import RegisterTest
 from rules.kinds.routes import ConfirmationRoute, GrantRoute
 from rules.kinds.sending_hours import SendingHours, Window
 from rules.periods import Period, Unit
+from rules.places import Span, decide_in_order
 from rules.plan import compile_plan
 from rules.rule import Case, Found, Rule, Terms
 from rules.vocabulary import EventKind, Level, Purpose, Quality, ReasonCode, Verdict, Via
 from tests.support.campaigns import a_campaign
-from tests.support.law import a_grant, a_message_to, a_rule, an_event, at
+from tests.support.law import NOON, a_grant, a_message_to, a_rule, an_event, at
 from tests.support.law_strategies import releases
 from tests.support.strategies import batches
 
@@ -35,7 +39,14 @@ from tests.support.strategies import batches
 def test_the_plan_decides_as_the_reference_does(
     rules: tuple[Rule, ...], facts: list[Facts]
 ) -> None:
-    assert compile_plan(rules).decide_many(facts) == decide_in_order(facts, rules)
+    plan = compile_plan(rules)
+    assert plan.decide_many(facts) == decide_each(facts, rules)
+    # And so in a batch, where those allowed hold places for those after them.
+    held = timedelta(minutes=10)
+    spans = [Span(one.message.send_at, one.message.send_at + held) for one in facts]
+    by_reference = partial(decide_each, rules=rules)
+    by_plan = decide_in_order(facts, spans, plan.decide_many)
+    assert by_plan == decide_in_order(facts, spans, by_reference)
 
 
 @pytest.mark.slow
@@ -52,7 +63,7 @@ def test_what_a_plan_keeps_changes_no_later_answer(
     plan = compile_plan(rules)
     for seconds in (0, *later, 0):
         moved = [_moved(one, seconds) for one in facts]
-        assert plan.decide_many(moved) == decide_in_order(moved, rules)
+        assert plan.decide_many(moved) == decide_each(moved, rules)
 
 
 @settings(max_examples=250)
@@ -66,11 +77,11 @@ def test_a_campaign_is_decided_as_the_reference_does(seed: int) -> None:
     chance = Random(seed)
     rules, facts = a_campaign(chance)
     plan = compile_plan(rules)
-    assert plan.decide_many(facts) == decide_in_order(facts, rules)
+    assert plan.decide_many(facts) == decide_each(facts, rules)
     moved = [_moved(one, chance.choice((-1, 1, 3600, -86400, 9 * 3600))) for one in facts]
-    assert plan.decide_many(moved) == decide_in_order(moved, rules)
+    assert plan.decide_many(moved) == decide_each(moved, rules)
     nameless = [replace(one, message=replace(one.message, text="sale")) for one in facts]
-    assert plan.decide_many(nameless) == decide_in_order(nameless, rules)
+    assert plan.decide_many(nameless) == decide_each(nameless, rules)
 
 
 def test_what_lifts_the_hours_later_is_seen_in_time() -> None:
@@ -82,7 +93,7 @@ def test_what_lifts_the_hours_later_is_seen_in_time() -> None:
     rules, facts = (a_rule(day), a_rule(late)), (a_message_to(ahead),)
     decisions = compile_plan(rules).decide_many(facts)
     assert decisions[0].not_before == at("2026-03-02T22:00:00-05:00")
-    assert decisions == decide_in_order(facts, rules)
+    assert decisions == decide_each(facts, rules)
 
 
 def test_the_short_way_leaves_out_nobody_whose_opt_out_lifts_the_hours() -> None:
@@ -95,7 +106,37 @@ def test_the_short_way_leaves_out_nobody_whose_opt_out_lifts_the_hours() -> None
     facts = (a_message_to(stopped, again, send_at=late, purpose=Purpose.SERVICE),)
     decisions = compile_plan(rules).decide_many(facts)
     assert decisions[0].verdict is Verdict.ALLOW
-    assert decisions == decide_in_order(facts, rules)
+    assert decisions == decide_each(facts, rules)
+
+
+def test_a_place_held_for_long_counts_as_long_as_it_is_held() -> None:
+    cap = FrequencyCap(limit=1, hours=1)
+    held = an_event(EventKind.SENT, "2026-02-01T12:00:00-05:00", held_until=NOON + timedelta(1))
+    rules, facts = (a_rule(cap),), (a_message_to(held),)
+    decisions = compile_plan(rules).decide_many(facts)
+    assert decisions[0].verdict is Verdict.DEFER
+    assert decisions == decide_each(facts, rules)
+
+
+@pytest.mark.slow
+@settings(max_examples=100)
+@given(rules=releases(), facts=batches(most=1), minutes=st.integers(0, 7))
+def test_a_confirmation_is_permitted_no_longer_than_its_window(
+    rules: tuple[Rule, ...], facts: list[Facts], minutes: int
+) -> None:
+    """Beside any law, one under which nothing but the confirmation of an opt-out may go."""
+    five = Period(5, Unit.MINUTES)
+    rules = (*rules, a_rule(Consent(routes=(), confirmation=five)))
+    made_at = facts[0].message.send_at - timedelta(minutes=minutes)
+    stopped = Event(event=EventKind.REVOKE, at=made_at)
+    message = replace(facts[0].message, purpose=Purpose.SERVICE, discard_after=None)
+    notice = replace(facts[0], message=message, history=History((stopped,)))
+    (decision,) = compile_plan(rules).decide_many([notice])
+    assert [decision] == decide_each([notice], rules)
+    if decision.verdict is Verdict.ALLOW:
+        assert minutes <= 5
+        assert decision.permitted_until is not None
+        assert decision.permitted_until <= made_at + timedelta(minutes=5, microseconds=1)
 
 
 def test_a_grant_made_after_the_entry_stands_in_spite_of_it() -> None:
@@ -109,7 +150,7 @@ def test_a_grant_made_after_the_entry_stands_in_spite_of_it() -> None:
     )
     decisions = compile_plan(rules).decide_many(facts)
     assert [decision.verdict for decision in decisions] == [Verdict.ALLOW, Verdict.DENY]
-    assert decisions == decide_in_order(facts, rules)
+    assert decisions == decide_each(facts, rules)
 
 
 def test_the_plan_knows_every_kind() -> None:

@@ -47,13 +47,13 @@ class Ledger:
         write_bundle(one.connection, one.organisation, parts, sink, keys=one.keys, extras=extras)
         return sink.getvalue()
 
-    def trail(self, subject: bytes) -> Trail:
+    def trail(self, *subjects: bytes) -> Trail:
         """State the index, sign it, and give the trail that it proves."""
         one = self.recorder
-        index = subject_index.compute(one.connection, one.organisation, wanted=[subject])
+        index = subject_index.compute(one.connection, one.organisation, wanted=subjects)
         receipt = subject_index.append(one.connection, one.organisation, index, recorded_at=one.now)
         sign(one, Log.CONSENT, at=one.now)
-        return Trail(Log.CONSENT, (subject,), index, receipt.index)
+        return Trail(Log.CONSENT, subjects, index, receipt.index)
 
     def keys(self, log: Log = Log.CONSENT) -> str:
         """The public key of a log, as an operator publishes it."""

@@ -4,6 +4,7 @@ import io
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -85,11 +86,12 @@ async def running_service(
     *,
     database_url: str | None = None,
     routes: Sequence[Any] = ROUTES,
+    at: datetime | None = None,
     fetch: Fetch = fetch_https,
     **settings: Any,
 ) -> AsyncIterator[TestService]:
     """Make the keys in ``folder``, start the application, and stop it at the end."""
-    clock = FixedClock()
+    clock = FixedClock() if at is None else FixedClock(at)
     if not (folder / "root.key").exists():
         KeyRing.create(folder, at=clock.now())
     log = io.StringIO()

@@ -117,6 +117,7 @@ def plain_events() -> st.SearchStrategy[Event]:
         qualities=st.sampled_from((*[frozenset[Quality]()] * 5, frozenset({Quality.NIGHT}))),
         expires_at=st.sampled_from((None, None, None, *EXPIRIES)),
         ends_at=st.sampled_from((None, None, *EXPIRIES)),
+        elsewhere=st.sampled_from((*[False] * 5, True)),
     )
 
 
@@ -147,6 +148,7 @@ def events() -> st.SearchStrategy[Event]:
         held_until=st.none() | instants(),
         index=st.sampled_from((None, 1, 2)),
         answers=st.sampled_from((None, 1, 2)),
+        elsewhere=st.sampled_from((False, False, True)),
     )
 
 

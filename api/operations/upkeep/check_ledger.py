@@ -1,5 +1,6 @@
 """Look the ledger through, and rebuild what follows from it; for commands, without the service."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+import api.tables
+import audit.tables
+import consent.tables
 from api.data_folder import DataFolder, hold
 from api.database import (
     reading_engine,
@@ -18,16 +22,20 @@ from api.database import (
     writing_engine,
 )
 from api.errors import NotFoundError, StoreUnavailableError
+from api.operations.replay_erasures import unknown_to
 from api.operations.upkeep.open_ledger import examine, told_of
 from api.settings import Settings
+from consent.erasure_journal import ErasureJournal
+from consent.errors import ErasureJournalError
 from consent.fsck.damage import Damage, Kind, Progress
 from consent.fsck.ledger import inspect_organisation, inspect_tail
 from consent.fsck.rebuild import Rebuilt, rebuild
+from consent.fsck.store import inspect_store, inspect_strays
 from consent.keys.key_ring import KeyRing
 from consent.ledger import log as ledger_log
 from consent.ledger import rollback, tables
 from consent.ledger.checkpoints import GrownLog, read_heads
-from consent.ledger.errors import ReadOnlyError
+from consent.ledger.errors import DamagedLogError, ReadOnlyError
 from consent.ledger.leaf import Log
 from consent.ledger.vault import Vault
 from consent.retention import Expired, every_expiry
@@ -63,28 +71,82 @@ def inspection(
         raise StoreUnavailableError("the database is empty: nothing was ever recorded in it")
     vault = Vault.open(settings.vault or folder.vault)
     with at_one_state(url) as connection:
+        look = _Look(connection, vault, keys, organisation, tail)
+        yield Inspection(look.total(), look.damages, look.expired())
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look through: of the whole ledger, of one organisation, or of the ends of the logs."""
+
+    connection: Connection
+    vault: Vault
+    keys: KeyRing
+    organisation: str | None
+    tail: int | None
+
+    def total(self) -> int:
+        """How many entries and persons there are to be done."""
+        try:
+            return _total(self.connection, self._heads(), self.tail)
+        except DamagedLogError:
+            return 0  # ``damages`` names it.
+
+    def expired(self) -> dict[str, list[Expired]]:
+        """The months of decisions that were let go of, by organisation."""
+        try:
+            organisations = {head.organisation for head in self._heads()}
+            return {one: every_expiry(self.connection, one) for one in sorted(organisations)}
+        except DamagedLogError:
+            return {}  # ``damages`` names it.
+
+    def damages(self, progress: Progress) -> Iterator[Damage]:
+        """Everything that is not as it was written, also what keeps the rest from being read."""
+        try:
+            yield from self._damages(progress)
+        except DamagedLogError as error:
+            yield Damage(None, None, None, Kind.DATABASE, error.detail)
+        except (SQLAlchemyError, UnicodeDecodeError) as error:
+            if not _is_of_the_file(error):
+                raise
+            detail = "the rest cannot be read: the file is damaged"
+            yield Damage(None, None, None, Kind.DATABASE, detail)
+
+    def _damages(self, progress: Progress) -> Iterator[Damage]:
+        connection, heads = self.connection, self._heads()
+        if self.tail is not None:
+            yield from _of_vault(connection, self.vault, self.keys)
+            for head in heads:
+                yield from inspect_tail(connection, head, keys=self.keys, entries=self.tail)
+                progress(min(self.tail, head.size))
+            return
+        yield from inspect_store(connection)
+        yield from _of_tables(connection)
+        yield from _of_vault(connection, self.vault, self.keys)
+        yield from _of_journal(connection, ErasureJournal.of(self.vault.root, self.keys))
+        for one in sorted({head.organisation for head in heads}):
+            yield from inspect_organisation(connection, one, keys=self.keys, progress=progress)
+        yield from inspect_strays(connection, read_heads(connection))
+
+    def _heads(self) -> list[GrownLog]:
         heads = [
             head
-            for head in read_heads(connection)
-            if organisation is None or head.organisation == organisation
+            for head in read_heads(self.connection)
+            if self.organisation in (None, head.organisation)
         ]
-        if organisation is not None and not heads:
+        if self.organisation is not None and not heads:
             raise NotFoundError("there is no such organisation")
+        return heads
 
-        def damages(progress: Progress) -> Iterator[Damage]:
-            yield from _of_vault(connection, vault, keys)
-            if tail is None:
-                for one in sorted({head.organisation for head in heads}):
-                    yield from inspect_organisation(connection, one, keys=keys, progress=progress)
-                return
-            for head in heads:
-                yield from inspect_tail(connection, head, keys=keys, entries=tail)
-                progress(min(tail, head.size))
 
-        expired = {
-            one: every_expiry(connection, one) for one in {head.organisation for head in heads}
-        }
-        yield Inspection(_total(connection, heads, tail), damages, expired)
+def _is_of_the_file(error: Exception) -> bool:
+    """Whether SQLite says that what it read is broken, and not that it could not read."""
+    if isinstance(error, UnicodeDecodeError):
+        return True  # SQLite's message quotes what it cannot read.
+    cause = getattr(error, "orig", None)
+    if not isinstance(cause, sqlite3.DatabaseError):
+        return False
+    return type(cause) is sqlite3.DatabaseError or "decode" in str(cause)
 
 
 def rebuild_ledger(
@@ -140,6 +202,32 @@ def _of_vault(connection: Connection, vault: Vault, keys: KeyRing) -> Iterator[D
         yield Damage(finding.organisation, finding.log, None, Kind.VAULT, finding.detail)
 
 
+def _of_tables(connection: Connection) -> Iterator[Damage]:
+    """Every table has the columns that this version reads."""
+    for metadata in (consent.tables.METADATA, audit.tables.METADATA, api.tables.METADATA):
+        for table in metadata.sorted_tables:
+            try:
+                with connection.begin_nested():
+                    connection.execute(sa.select(table).limit(0))
+            except SQLAlchemyError:
+                detail = f"the table {table.name} has not the columns that it was made with"
+                yield Damage(None, None, None, Kind.DATABASE, detail)
+
+
+def _of_journal(connection: Connection, journal: ErasureJournal) -> Iterator[Damage]:
+    """The erasure journal is whole, and knows of every erasure that the database has."""
+    try:
+        journal.refuse_if_lost()
+        told = list(journal.read()) if journal.exists() else []
+    except ErasureJournalError as error:
+        yield Damage(None, None, None, Kind.JOURNAL, error.detail)
+        return
+    unknown = unknown_to(connection, told)
+    if unknown:
+        detail = f"{journal.path} does not know of {unknown} erasures of the database"
+        yield Damage(None, None, None, Kind.JOURNAL, detail)
+
+
 def _total(connection: Connection, heads: list[GrownLog], tail: int | None) -> int:
     if tail is not None:
         return sum(min(tail, head.size) for head in heads)
@@ -161,7 +249,7 @@ def at_one_state(url: str) -> Iterator[Connection]:
                 connection.exec_driver_sql(f"PRAGMA cache_size=-{CACHE_KIBIBYTES}")
             _be_patient(connection)
             yield connection
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, UnicodeDecodeError) as error:
         raise StoreUnavailableError(
             f"the database cannot be read ({type(error).__name__})"
         ) from None

@@ -110,7 +110,7 @@ def _sign(
     for head in read_heads(connection, {organisation for organisation, _ in places}):
         if (head.organisation, head.log) in places:
             checkpoint = Rereader().advance(connection, head, signed=None)
-            note = checkpoints.sign(checkpoint, [keys.log_key(head.organisation, head.log)])
+            note = checkpoints.sign(checkpoint, keys.log_signing_keys(head.organisation, head.log))
             signed.append(SignedCheckpoint(head.organisation, head.log, head.size, note, now))
     vault.put_many(signed, fork=True)
     checkpoints.keep_many(connection, signed)

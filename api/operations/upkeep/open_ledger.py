@@ -95,7 +95,7 @@ def _reading(url: str) -> Iterator[Connection]:
     try:
         with engine.connect() as connection, connection.begin():
             yield connection
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, UnicodeDecodeError) as error:
         raise StoreUnavailableError(
             f"the database cannot be read ({type(error).__name__})"
         ) from None

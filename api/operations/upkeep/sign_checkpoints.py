@@ -132,6 +132,6 @@ class CheckpointSigner:
     ) -> SignedCheckpoint:
         signed = last if last is not None and last.origin == head.origin else None
         checkpoint = self._rereader.advance(connection, head, signed=signed)
-        keys = [self._keys.log_key(head.organisation, head.log)]
+        keys = self._keys.log_signing_keys(head.organisation, head.log)
         note = checkpoints.sign(checkpoint, keys)
         return SignedCheckpoint(head.organisation, head.log, head.size, note, now)

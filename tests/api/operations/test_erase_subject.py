@@ -22,14 +22,16 @@ from api.operations.erase_subject import (
 from api.operations.lookup_subject import lookup_subject
 from api.work import Reply
 from audit.tables import decision_alias
+from consent import linking
 from consent.erasure import PastErasure
 from consent.erasure_journal import ErasureJournal
 from consent.events import RecordedKind
 from consent.keys.sealing import KeyKind
+from consent.linking import LinkInput
 from jurisdictions.addresses import Address, parse_address
 from rules.vocabulary import Channel, Verdict
 from tests.support import gates
-from tests.support.consents import ANN, an_event
+from tests.support.consents import ANN, BOB, an_event
 from tests.support.gates import BY_DAY, Desk
 
 MEXICO, MEXICO_TODAY = "+5215512345678", "+525512345678"
@@ -111,6 +113,24 @@ def test_an_allow_is_not_given_again_after_an_erasure(desk: Desk, recorded: str)
     assert work.superseded(*asked, now=now) is None
     erased(desk)
     assert isinstance(work.superseded(*asked, now=now), DecisionSupersededError)
+
+
+def test_linked_addresses_go_together_and_the_certificate_names_them(desk: Desk) -> None:
+    desk.recorder.record_one(ANN, an_event())
+    given = LinkInput(addresses=(ANN, BOB))
+    linked = linking.link(
+        desk.connection, desk.organisation, given, keys=desk.gate.keys, now=desk.now
+    )
+    permitted = desk.check_one(desk.a_check())
+    assert permitted.verdict is Verdict.ALLOW
+    certificate = erased(desk, BOB)
+    ids = {member.subject.hex() for member in linked.members if member.subject is not None}
+    assert {certificate.subject, *certificate.linked} == ids
+    assert certificate.destroyed.keys == 2
+    assert "erased" in codes(desk.check_one(desk.a_check()))
+    work = CheckMessages(desk.gate)
+    asked = (desk.connection, desk.organisation, an_answered(permitted))
+    assert isinstance(work.superseded(*asked, now=desk.now), DecisionSupersededError)
 
 
 def test_no_token_leads_to_a_strangers_decisions_any_more(desk: Desk) -> None:

@@ -31,7 +31,9 @@ def look_up(desk: Desk) -> SubjectOnRecord:
 
 def test_of_a_stranger_there_is_nothing(desk: Desk) -> None:
     desk.check_one(desk.a_check())
-    assert look_up(desk) == SubjectOnRecord(subject=None, erased_at=None, consent=(), held_places=0)
+    assert look_up(desk) == SubjectOnRecord(
+        subject=None, linked=(), erased_at=None, consent=(), held_places=0
+    )
 
 
 def test_each_scope_has_its_last_words(desk: Desk) -> None:

@@ -46,6 +46,16 @@ class Site:
         """What commands are told of it."""
         return Settings(data=self.folder, database_url=self.database_url)
 
+    def run_read_only(self, scenario: Callable[[TestService, str], Any]) -> Any:
+        """The same of a copy that nothing is written to, for the operator of its organisation."""
+
+        async def started() -> Any:
+            async with running_service(self.folder, database_url=self.database_url) as service:
+                known = (await service.operator.get("/v1/organisations")).json()["items"]
+                return await scenario(service, known[0]["id"])
+
+        return asyncio.run(started())
+
     def run(self, scenario: Callable[[TestService, "Caller"], Any]) -> Any:
         """Start the service, let ``scenario`` happen, stop it."""
 
@@ -91,6 +101,20 @@ class Caller:
 
     async def lookup(self, address: str) -> Any:
         return await self.post("/v1/subjects/lookup", {"address": address})
+
+
+async def _nobody_is_told_of(service: TestService, organisation: str) -> None:
+    """An old copy cannot be written to, so who was erased since still stands in it."""
+    headers = {"X-Organisation": organisation}
+    for address in (ANN, BOB):
+        answer = await service.operator.post(
+            "/v1/subjects/lookup", json={"address": address}, headers=headers
+        )
+        assert answer.status_code == 503, answer.text
+        assert answer.json()["code"] == "persons_withheld"
+        assert "lacks 2 erasures" in answer.json()["detail"]
+    logs = await service.operator.get("/v1/logs", headers=headers)
+    assert logs.status_code == 200
 
 
 @pytest.fixture(params=databases.BACKENDS)
@@ -156,6 +180,7 @@ def test_who_was_erased_stays_erased_after_a_restore(site: Site) -> None:
     site.back_up()
     certificate = site.run(after_the_backup)
     site.restore()
+    site.run_read_only(_nobody_is_told_of)
     # An old copy is opened for reading only; whoever goes on from it says why.
     fork_ledger(site.settings, reason="the disk failed", now=NOW)
     site.run(restored)
@@ -251,6 +276,27 @@ def test_who_came_back_before_the_backup_is_left_alone(site: Site) -> None:
 
     site.run(never_committed)
     site.run(later)
+
+
+def test_a_journal_that_was_cut_is_not_believed(site: Site) -> None:
+    async def erasing(_: TestService, caller: Caller) -> None:
+        await caller.grant(ANN)
+        await caller.erase(ANN)
+        await caller.erase(EVE)
+
+    async def nothing(_: TestService, __: Caller) -> None:
+        raise AssertionError("it must not start")
+
+    site.run(erasing)
+    journal = site.folder / "vault" / "erasures"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]))
+    with pytest.raises(ErasureJournalError, match="has 1 erasures, and it had 2"):
+        site.run(nothing)
+    # Who cuts both is found out by a database that is not older than they are.
+    (site.folder / "erasures.head").unlink()
+    with pytest.raises(ErasureJournalError, match="lacks 1 erasures, and the database knows"):
+        site.run(nothing)
 
 
 def test_without_its_journal_a_database_with_erasures_is_not_served(site: Site) -> None:

@@ -15,13 +15,15 @@ from audit import verify
 from audit.errors import ExportError
 from audit.exports.container import Container
 from audit.exports.parts import LogRange, WholeLog
+from consent import linking
 from consent.events import RecordedKind
 from consent.ledger import tables
 from consent.ledger.entries import read_entries
 from consent.ledger.leaf import Log
 from consent.ledger.log import append_many
+from consent.linking import LinkInput
 from tests.support.bundles import Ledger, a_ledger, damage, members_of, sign, verified
-from tests.support.consents import ANN, DAY, NOW, a_key_ring, an_event
+from tests.support.consents import ANN, BOB, DAY, NOW, a_key_ring, an_event
 from tests.support.ledgers import an_entry
 
 WHOLE = WholeLog(Log.CONSENT)
@@ -42,6 +44,31 @@ def test_a_range_is_genuine(ledger: Ledger, tmp_path: Path, start: int, end: int
     (log,) = verified(bundle, tmp_path, ledger.keys())["logs"]
     assert (log["entries"], log["from"], log["to"]) == (end - start, start, end)
     assert damage(bundle, tmp_path) == []
+
+
+def test_the_trail_of_linked_addresses_is_whole_and_each_end_is_proved(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    one = ledger.recorder
+    linking.link(
+        one.connection,
+        one.organisation,
+        LinkInput(addresses=(ANN, BOB)),
+        keys=one.keys,
+        now=one.now,
+    )
+    person = one.load_one(ANN)
+    assert person.subject is not None
+    assert (person.subject, *person.linked) == (ledger.ann, ledger.bob)
+    bundle = ledger.bundle(ledger.trail(person.subject, *person.linked))
+    summary = verified(bundle, tmp_path, ledger.keys())
+    assert summary["verdict"] == "genuine"
+    (log,) = summary["logs"]
+    assert (log["entries"], log["disclosed"], log["end_is_proved"]) == (19, 18, True)
+    # Of one of them alone it tells whose trail is missing, and no address of theirs.
+    alone = b"".join(members_of(ledger.bundle(ledger.trail(ledger.ann))).values())
+    assert ledger.bob.hex().encode() in alone
+    assert b"bob@example.com" not in alone
 
 
 def test_a_trail_holds_all_of_one_person_and_nothing_of_another(

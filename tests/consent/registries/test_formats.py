@@ -96,6 +96,7 @@ def test_each_register_writes_in_its_own_national_form(
         ("us-national-dnc", "212,5550123,2026-11-01,A\n212,5550124,A,D\n", "line 2"),
         ("us-national-dnc", zipped(a="212,5550123\n", b="2125550124,A\n"), "mixes"),
         ("us-national-dnc", b"PK\x03\x04 no archive", "archive"),
+        ("us-national-dnc", zipped(a="\n" * (8 << 20)), "unpacks to more"),
         ("us-national-dnc", zipped(), "line 1"),
     ],
 )

@@ -166,3 +166,14 @@ def test_one_message_may_confirm_an_opt_out_just_made(
     again = a_message_to(*confirmed, send_at=send_at, purpose=Purpose.SERVICE)
     assert codes_of(terms, again) == [REVOKED]
     assert codes_of(terms, a_message_to(*stopped, send_at=send_at)) == [REVOKED]
+    elsewhere = (a_grant(), an_event(REVOKE, STOP, elsewhere=True))
+    at_another = a_message_to(*elsewhere, send_at=send_at, purpose=Purpose.SERVICE)
+    assert codes_of(terms, at_another) == [REVOKED]
+
+
+def test_a_double_opt_in_is_not_answered_from_elsewhere() -> None:
+    asked = a_grant(qualities=frozenset({Quality.DOUBLE_OPT_IN}), channel=Channel.SMS)
+    answered = an_event(EventKind.CONFIRM, STOP)
+    assert codes_of(SIGNED, a_message_to(asked, answered)) == []
+    there = an_event(EventKind.CONFIRM, STOP, elsewhere=True)
+    assert codes_of(SIGNED, a_message_to(asked, there)) == [ReasonCode.CONSENT_UNCONFIRMED]

@@ -77,3 +77,14 @@ def test_an_erasure_leaves_no_opt_out_to_confirm() -> None:
     erased = an_event(EventKind.ERASE, before=timedelta(minutes=1))
     assert reasons(revoke, purpose=Purpose.SERVICE) == []
     assert reasons(revoke, erased, purpose=Purpose.SERVICE) == [ReasonCode.ERASED]
+
+
+def test_an_erasure_takes_no_opt_out_away() -> None:
+    """A later sale begins a new record, but nothing but a grant re-opens what was closed."""
+    revoke = an_event(EventKind.REVOKE, before=timedelta(days=3))
+    erased = an_event(EventKind.ERASE, before=timedelta(days=2))
+    purchase = an_event(EventKind.PURCHASE)
+    grant = an_event(EventKind.GRANT, level=Level.EXPRESS)
+    assert reasons(erased, purchase) == []
+    assert reasons(revoke, erased, purchase) == [ReasonCode.CONSENT_REVOKED]
+    assert reasons(revoke, erased, purchase, grant) == []
