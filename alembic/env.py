@@ -18,7 +18,7 @@ STATEMENT_TIMEOUT = "10min"
 
 def metadata_of(package: str) -> list[sa.MetaData]:
     """The package's MetaData, once however many of its modules hold tables of it."""
-    modules = (f"{package}.tables", f"{package}.ledger.tables")
+    modules = (f"{package}.tables", f"{package}.ledger.tables", f"{package}.propagation.tables")
     there = [name for name in modules if find_spec(name.rpartition(".")[0]) and find_spec(name)]
     found = [import_module(name).METADATA for name in there]
     return list({id(metadata): metadata for metadata in found}.values())

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -30,6 +30,7 @@ from api.callers import Callers
 from api.clock import Clock, SystemClock
 from api.data_folder import DataFolder
 from api.database import fold_log_in, reading_engine, writing_engine
+from api.dispatch.dispatcher import Dispatcher
 from api.errors import SettingsError
 from api.exchange import Service
 from api.front import Front
@@ -48,6 +49,8 @@ from api.operations.issue_keys import IssueKeys, RevokeKeys
 from api.operations.link_subjects import LinkSubjects, UnlinkSubjects
 from api.operations.load_registry import LoadRegistry
 from api.operations.make_links import MakeLinks
+from api.operations.propagation.follow_deliveries import ReportApplied, RetryDeliveries
+from api.operations.propagation.keep_webhooks import ChangeWebhooks, MakeWebhooks
 from api.operations.put_sender import PutSenders
 from api.operations.receive_reply import ReceiveReplies
 from api.operations.record_access import RecordAccess
@@ -56,6 +59,9 @@ from api.operations.replay_erasures import replay_erasures, withheld
 from api.operations.replays.one_check import ReplayGate
 from api.operations.report_sending import ReportSending
 from api.operations.rotate_keys import KeyKeeper
+from api.operations.trails.ask_export import AskExports
+from api.operations.trails.export_files import ExportFiles
+from api.operations.trails.run_exports import AT_ONCE, ChangeJobs, ExportRunner
 from api.operations.upkeep.open_ledger import open_ledger
 from api.operations.upkeep.retain import RetentionKeeper
 from api.operations.upkeep.sign_checkpoints import CheckpointSigner
@@ -68,9 +74,12 @@ from api.roles import Guard
 from api.settings import Settings
 from api.telemetry import Telemetry
 from api.v1 import (
+    access,
     assessments,
     checks,
     consent_events,
+    deliveries,
+    exports,
     health,
     inbound_endpoints,
     keys,
@@ -85,6 +94,7 @@ from api.v1 import (
     rotation,
     senders,
     subjects,
+    webhooks,
 )
 from api.v1.consent_events import EventWorks
 from api.v1.health import Readiness
@@ -132,6 +142,14 @@ ROUTES: tuple[Any, ...] = (
     reviews.get_reviews,
     reviews.post_review,
     subjects.post_lookup,
+    subjects.post_trail,
+    access.post_access,
+    access.get_access,
+    exports.post_export,
+    exports.get_exports,
+    exports.get_export,
+    exports.delete_export,
+    exports.get_download,
     rotation.post_renewal,
     subjects.post_erasure,
     subjects.post_link,
@@ -146,6 +164,17 @@ ROUTES: tuple[Any, ...] = (
     permits.get_permit_keys,
     registries.put_snapshot,
     registries.get_registries,
+    webhooks.post_webhook,
+    webhooks.get_webhooks,
+    webhooks.get_webhook,
+    webhooks.post_rotated_secret,
+    webhooks.post_disabled_webhook,
+    webhooks.post_enabled_webhook,
+    webhooks.delete_webhook,
+    deliveries.get_deliveries,
+    deliveries.post_retry,
+    deliveries.post_applied,
+    deliveries.get_propagation,
     logs.get_logs,
     logs.get_checkpoint,
     logs.get_tile,
@@ -170,6 +199,8 @@ class Components:
     erasures: ErasureJournal
     registries: Registries
     release: Release
+    export_reader: Reader
+    export_files: ExportFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +211,8 @@ class Doors:
     operator: ASGIApp
     litestar: Litestar
     signer: CheckpointSigner
+    dispatcher: Dispatcher
+    exports: ExportRunner
 
 
 @contextmanager
@@ -217,11 +250,11 @@ def open_components(
         stack.callback(engine.dispose)
         if why_not is None:
             stack.callback(fold_log_in, engine)
-        reader = Reader(
-            reading_engine(url, connections=settings.reader_threads),
-            threads=settings.reader_threads,
-        )
+        reader = _reader_of(url, settings.reader_threads)
         stack.callback(reader.close)
+        # Exports read beside the others, so that no route waits for one.
+        export_reader = _reader_of(url, AT_ONCE)
+        stack.callback(export_reader.close)
         erasures = ErasureJournal.of(settings.vault or folder.vault, key_ring)
         service = _service_of(
             settings, engine, reader, keys=key_ring, clock=clock, telemetry=telemetry
@@ -240,7 +273,13 @@ def open_components(
             erasures=erasures,
             registries=copies,
             release=release or bundled_release(),
+            export_reader=export_reader,
+            export_files=ExportFiles(folder.exports),
         )
+
+
+def _reader_of(url: str, threads: int) -> Reader:
+    return Reader(reading_engine(url, connections=threads), threads=threads)
 
 
 def _service_of(
@@ -290,7 +329,7 @@ def create_app(
     ``fetch`` gets what providers publish, such as their certificates.
     """
     service = components.service
-    document = SchemaDocument(lambda: _litestar(service, routes, made))
+    document = SchemaDocument(lambda: _litestar(routes, made))
     key_ring, release = components.keys, components.release
     recording = RecordEvents(key_ring, release=release.digest)
     make_links = MakeLinks(key_ring, components.settings.public_base_url)
@@ -301,9 +340,16 @@ def create_app(
         permits=PermitSigner(*key_ring.permit_key()),
         links=make_links,
     )
-    adopt = AdoptRelease(release)
+    adopt, keeper = AdoptRelease(release, key_ring), KeyKeeper(key_ring)
+    signer = CheckpointSigner(service, key_ring, components.vault)
+    runner = _runner_of(components, signer)
+    to_loopback = components.settings.webhooks_to_loopback
+    dispatcher = Dispatcher(service, key_ring, release, to_loopback=to_loopback)
     made = {
+        **_for_exports(components, runner),
+        "change_webhooks": ChangeWebhooks(key_ring),
         "check_messages": CheckMessages(gate),
+        "dispatcher": dispatcher,
         "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
@@ -317,10 +363,11 @@ def create_app(
         ),
         "inbound_works": InboundWorks(key_ring),
         "issue_keys": IssueKeys(),
-        "key_keeper": KeyKeeper(key_ring),
+        "key_keeper": keeper,
         "key_ring": key_ring,
         "link_subjects": LinkSubjects(key_ring),
         "load_registry": LoadRegistry(components.registries),
+        "make_webhooks": MakeWebhooks(key_ring, to_loopback=to_loopback),
         "make_links": make_links,
         "put_senders": PutSenders(),
         "readiness": Readiness(release=release.id),
@@ -334,14 +381,37 @@ def create_app(
             versions=gate.versions,
         ),
         "retention_keeper": RetentionKeeper(key_ring, release, components.erasures),
+        "report_applied": ReportApplied(),
         "report_sending": ReportSending(key_ring, release=release.digest),
+        "retry_deliveries": RetryDeliveries(),
         "revoke_keys": RevokeKeys(),
         "stopping": Stopping(EventWorks(recording), key_ring),
         "unlink_subjects": UnlinkSubjects(key_ring),
     }
-    signer = CheckpointSigner(service, key_ring, components.vault)
-    app = _litestar(service, routes, made, signer=signer, adopt=adopt)
-    return Doors(Front(app, service), Front(app, service, operator=True), app, signer)
+    untold = _Untold(service, signer, adopt, keeper, dispatcher, runner, made["retention_keeper"])
+    app = _litestar(routes, made, lifespan=untold.lifespan(components.settings))
+    front, operator = Front(app, service), Front(app, service, operator=True)
+    return Doors(front, operator, app, signer, dispatcher, runner)
+
+
+def _runner_of(components: Components, signer: CheckpointSigner) -> ExportRunner:
+    return ExportRunner(
+        components.service,
+        signer,
+        components.keys,
+        reader=components.export_reader,
+        files=components.export_files,
+        alone=components.settings.database_url is None,
+    )
+
+
+def _for_exports(components: Components, runner: ExportRunner) -> dict[str, Any]:
+    return {
+        "ask_exports": AskExports(components.keys),
+        "change_jobs": ChangeJobs(),
+        "export_files": components.export_files,
+        "export_runner": runner,
+    }
 
 
 def service_version() -> str:
@@ -353,12 +423,10 @@ def service_version() -> str:
 
 
 def _litestar(
-    service: Service,
     routes: Sequence[Any],
     made: Mapping[str, Any],
     *,
-    signer: CheckpointSigner | None = None,
-    adopt: AdoptRelease | None = None,
+    lifespan: Any = None,
 ) -> Litestar:
     """Litestar adds pages of its own to an app that describes itself, so the one that serves
     does not, and its twin, which has nothing to do, is asked for the description."""
@@ -369,8 +437,8 @@ def _litestar(
         middleware=[Guard],
         dependencies={name: _provided(thing) for name, thing in made.items()},
         exception_handlers={Exception: answer_problem},
-        openapi_config=None if signer else openapi_config(service_version()),
-        lifespan=[_lifespan_of(service, signer, adopt, made)] if signer and adopt else [],
+        openapi_config=None if lifespan else openapi_config(service_version()),
+        lifespan=[lifespan] if lifespan else [],
         state=State({"check_messages": made["check_messages"]}),
         template_config=template_config(),
         logging_config=None,
@@ -382,33 +450,56 @@ def _provided(made: Any) -> Provide:
     return Provide(lambda: made, sync_to_thread=False)
 
 
-def _lifespan_of(
-    service: Service, signer: CheckpointSigner, adopt: AdoptRelease, made: Mapping[str, Any]
-) -> Any:
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        service.writer.start()
-        service.telemetry.started(version=service_version(), sqlite=sqlite3.sqlite_version)
-        tasks = []
-        if service.writer.read_only is None:
-            await adopt_everywhere(service, adopt)
-            await signer.sign_grown()
-            running = (
-                sweep_forever(service.writer),
-                sign_forever(service.writer, signer),
-                state_indexes_forever(service),
-                rotate_forever(service, made["key_keeper"]),
-                retain_forever(service, made["retention_keeper"]),
-            )
-            tasks = [asyncio.create_task(task) for task in running]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            if service.writer.read_only is None:
-                await signer.sign_grown()
-            await service.writer.stop()
-            service.telemetry.stopped()
+@dataclass(frozen=True, slots=True)
+class _Untold:
+    """What the service does by itself, without being told, for as long as it runs."""
 
-    return lifespan
+    service: Service
+    signer: CheckpointSigner
+    adopt: AdoptRelease
+    keeper: KeyKeeper
+    dispatcher: Dispatcher
+    exports: ExportRunner
+    retention: RetentionKeeper
+
+    def lifespan(self, settings: Settings) -> Any:
+        """What Litestar runs around all requests."""
+
+        @asynccontextmanager
+        async def lifespan(_: Litestar) -> AsyncIterator[None]:
+            service = self.service
+            service.writer.start()
+            service.telemetry.started(version=service_version(), sqlite=sqlite3.sqlite_version)
+            tasks: list[asyncio.Task[None]] = []
+            if service.writer.read_only is None:
+                await adopt_everywhere(service, self.adopt)
+                await self.signer.sign_grown()
+                tasks = [asyncio.create_task(task) for task in await self._running(settings)]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                if service.writer.read_only is None:
+                    await self.signer.sign_grown()
+                await service.writer.stop()
+                service.telemetry.stopped()
+
+        return lifespan
+
+    async def _running(self, settings: Settings) -> Sequence[Coroutine[Any, Any, None]]:
+        service, dispatcher = self.service, self.dispatcher
+        running = [
+            sweep_forever(service.writer),
+            sign_forever(service.writer, self.signer),
+            state_indexes_forever(service),
+            rotate_forever(service, self.keeper),
+            retain_forever(service, self.retention),
+            self.exports.run_forever(),
+        ]
+        if settings.dispatch:
+            if settings.database_url is None:  # Whoever held a claim held the folder too.
+                await dispatcher.let_go()
+            running.append(dispatcher.run_forever())
+        return running

@@ -24,6 +24,7 @@ class DataFolder:
         self.socket = root / "service.sock"
         self.registries = root / "registries"
         self.vault = root / "vault"
+        self.exports = root / "exports"
         self.root_key = root / ROOT_KEY_FILE
         self.key_store = root / KEY_STORE_FILE
 

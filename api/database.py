@@ -202,4 +202,6 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def _begin_deferred(connection: Connection) -> None:
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        return  # Each statement is to see its own state, and to hold nothing up after it.
     connection.exec_driver_sql("BEGIN")

@@ -24,6 +24,10 @@ class Reader:
         """The same for what asks many times: one state of the database, on PostgreSQL too."""
         return await self.run(lambda connection: read(_at_one_state(connection)))
 
+    async def run_aside(self, work: Callable[[], T]) -> T:
+        """Await what ``work`` returns, in one of the threads: it asks by ``run_here`` itself."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
     async def run(self, read: Callable[[Connection], T]) -> T:
         """Await what ``read`` returns. What was acknowledged before the call is seen by it."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.run_here, read)
@@ -33,6 +37,17 @@ class Reader:
         try:
             with self._engine.connect() as connection, connection.begin():
                 return read(connection)
+        except SQLAlchemyError as error:
+            raise StoreUnavailableError(
+                f"the database does not answer ({type(error).__name__})"
+            ) from None
+
+    def run_apart(self, read: Callable[[Connection], T]) -> T:
+        """The same for what takes minutes: each statement sees a state of its own, and none keeps
+        the database from tidying up meanwhile. For what cannot change, as entries of a log."""
+        try:
+            with self._engine.connect() as connection:
+                return read(connection.execution_options(isolation_level="AUTOCOMMIT"))
         except SQLAlchemyError as error:
             raise StoreUnavailableError(
                 f"the database does not answer ({type(error).__name__})"

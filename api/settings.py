@@ -28,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``log_requests`` chooses which requests get a line in the log: all, errors or none.
     ``root_key`` says where the root key is kept: ``file:`` (in the data folder), ``file:<path>``,
     ``env:<VARIABLE>``, ``aws-kms:<key id>`` or ``vault:<url>/<name>``.
+    ``dispatch`` says whether this process carries events to webhooks. ``webhooks_to_loopback`` lets
+    them go to this machine, and there without TLS: for development only.
     ``queue_limit`` is how many requests may wait for the writer before checks get a 503.
     """
 
@@ -42,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     log_requests: str = "all"
     root_key: str = "file:"
+    dispatch: bool = True
+    webhooks_to_loopback: bool = False
     queue_limit: int = 8192
     reader_threads: int = 4
 

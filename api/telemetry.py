@@ -130,6 +130,8 @@ class Telemetry:
         self._failures = self._counter("cleartosend_failures", failures, "work")
         replies = "Replies that providers passed on, by what they were read as."
         self._replies = self._counter("cleartosend_replies", replies, "provider", "reading")
+        attempts = "Attempts to deliver an event to a webhook, by what came of them."
+        self._attempts = self._counter("cleartosend_delivery_attempts", attempts, "outcome")
         self._measures: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def started(self, **fields: Any) -> None:
@@ -172,6 +174,10 @@ class Telemetry:
     def reply_received(self, provider: str, reading: str) -> None:
         """Count one reply that its provider signed."""
         self._replies.labels(provider, reading).inc()
+
+    def delivery_attempted(self, outcome: str) -> None:
+        """Count one attempt at a webhook; ``outcome`` is a word of ours."""
+        self._attempts.labels(outcome).inc()
 
     def work_failed(self, work: str, error: BaseException) -> None:
         """Say which exception came from where. Its message is left out: it may quote anything."""

@@ -155,7 +155,7 @@ class Writer:
         self._wake_scheduled = False
         self._stopping = False
         self._read_only: str | None = None
-        self._on_turn: Callable[[], None] | None = None
+        self._on_turn: list[Callable[[], None]] = []
         self._connection: Connection | None = None
         self._unit_seconds = TURN_SECONDS / TURN_WEIGHT_MAX
         self._thread: threading.Thread | None = None
@@ -211,8 +211,8 @@ class Writer:
         self._read_only = why
 
     def after_turns(self, tell: Callable[[], None]) -> None:
-        """Have ``tell`` called in the event loop after each turn."""
-        self._on_turn = tell
+        """Have ``tell`` called in the event loop after each turn, beside whoever asked before."""
+        self._on_turn.append(tell)
 
     @property
     def read_only(self) -> str | None:
@@ -236,8 +236,8 @@ class Writer:
             self._wake_ups.put(None)
 
     def _deliver(self, items: Sequence[Item]) -> None:
-        if self._on_turn is not None:
-            self._on_turn()
+        for tell in self._on_turn:
+            tell()
         for item in items:
             if item.future.done():  # Its caller has gone; what it asked for is done all the same.
                 continue

@@ -64,6 +64,10 @@ _FIND_ALIASES = select(
     tables.decision_alias.c.organisation == bindparam("organisation"),
     tables.decision_alias.c.decision.in_(bindparam("ids", expanding=True)),
 )
+_FIND_STRANGERS = select(tables.decision_alias.c.decision).where(
+    tables.decision_alias.c.organisation == bindparam("organisation"),
+    tables.decision_alias.c.token.in_(bindparam("tokens", expanding=True)),
+)
 _FORGET = delete(tables.decision_alias).where(
     tables.decision_alias.c.organisation == bindparam("its_organisation"),
     tables.decision_alias.c.token.in_(bindparam("tokens", expanding=True)),
@@ -212,15 +216,22 @@ def token_of(key: SealingKey, organisation: str, blind_index: bytes) -> bytes:
     return key.cipher.encrypt(_TOKEN_NONCE, blind_index, _token_use(key, organisation))
 
 
+def find_strangers(
+    connection: Connection, organisation: str, blind_indexes: Collection[bytes], *, keys: KeyRing
+) -> set[bytes]:
+    """The ids of decisions about these blind indexes while nobody was on record under them."""
+    tokens = _tokens_of(organisation, blind_indexes, keys)
+    if not tokens:
+        return set()
+    wanted = {"organisation": organisation, "tokens": tokens}
+    return set(connection.execute(_FIND_STRANGERS, wanted).scalars())
+
+
 def forget_strangers(
     connection: Connection, organisation: str, blind_indexes: Collection[bytes], *, keys: KeyRing
 ) -> int:
     """Delete what leads from these blind indexes to decisions, of every month; say how much."""
-    tokens = [
-        token_of(keys.opening_key(organisation, KeyKind.DECISION, version), organisation, index)
-        for version in keys.versions_of(organisation, KeyKind.DECISION)
-        for index in blind_indexes
-    ]
+    tokens = _tokens_of(organisation, blind_indexes, keys)
     if not tokens:
         return 0
     wanted = {"its_organisation": organisation, "tokens": tokens}
@@ -231,6 +242,15 @@ def forget_month(connection: Connection, organisation: str, version: int) -> int
     """Delete what leads to the decisions of a month whose key is destroyed; say how much."""
     wanted = {"its_organisation": organisation, "version": version}
     return connection.execute(_FORGET_MONTH, wanted).rowcount
+
+
+def _tokens_of(organisation: str, blind_indexes: Collection[bytes], keys: KeyRing) -> list[bytes]:
+    """The tokens of these blind indexes in every month whose key is still there."""
+    return [
+        token_of(keys.opening_key(organisation, KeyKind.DECISION, version), organisation, index)
+        for version in keys.versions_of(organisation, KeyKind.DECISION)
+        for index in blind_indexes
+    ]
 
 
 def _entry_of(

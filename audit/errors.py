@@ -45,3 +45,9 @@ class ExportError(ComplianceError):
     """What is asked for cannot be exported (yet): it lies beyond what has been signed."""
 
     code: ClassVar[str] = "export_error"
+
+
+class UnknownExportError(ComplianceError):
+    """The organisation has no export of that id, or its file is not there (any more)."""
+
+    code: ClassVar[str] = "unknown_export"

@@ -144,6 +144,7 @@ class FactsRecord(_Record, frozen=True, kw_only=True):
 
     history: tuple[EventRecord, ...] = ()
     message: MessageRecord | Any
+    overdue_since: datetime | None = None
     recipient: RecipientRecord
     registries: dict[str, RegistryRecord] = {}
     sender: SenderRecord | Any
@@ -171,6 +172,7 @@ class FactsWriter:
             FactsRecord(
                 history=tuple([_event(event) for event in facts.history.events]),
                 message=self._message(facts.message),
+                overdue_since=facts.overdue_since,
                 recipient=_recipient(facts.recipient),
                 registries={
                     name: RegistryRecord(as_of=entry.as_of, listed=entry.listed)
@@ -214,6 +216,7 @@ def read_facts(written: bytes) -> Facts:
             name: RegistryEntry(registry=name, listed=entry.listed, as_of=entry.as_of)
             for name, entry in record.registries.items()
         },
+        overdue_since=record.overdue_since,
     )
 
 

@@ -37,3 +37,34 @@ sending_report = Table(
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
+
+# Exports under way and finished. What was asked for stands here without an address: that lies
+# sealed beside it, until the export has ended in one way or another.
+export_job = Table(
+    "export_job",
+    METADATA,
+    Column("id", Bytes, primary_key=True),
+    Column("organisation", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("asked", Bytes, nullable=False),
+    Column("sealed_address", Bytes),
+    # Whose trail it is, 16 bytes a person; of other scopes nothing, for everybody may be in them.
+    Column("subjects", Bytes, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    # Which process does it, and when that was last heard of.
+    Column("runner", Text),
+    Column("heard_at", Instant),
+    Column("attempt_count", Count, nullable=False),
+    Column("done_count", Count, nullable=False),
+    Column("total_count", Count),
+    Column("ended_at", Instant),
+    Column("expires_at", Instant),
+    Column("file_size", Count),
+    Column("file_digest", Text),
+    Column("problem", Text),
+    Index("export_job_state", "state"),
+    Index("export_job_organisation", "organisation", "id"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)

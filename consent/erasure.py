@@ -29,6 +29,7 @@ from consent.ledger.leaf import Log, decode_leaf
 from consent.ledger.log import Receipt, SealedEntry, append_many
 from consent.ledger.tables import log_entry, log_payload, subject, subject_alias, subject_key
 from consent.own_addresses import addresses_of, in_parts, linked_of
+from consent.propagation import outbox
 from consent.suppression import Suppressed, Token
 from jurisdictions.addresses import Address
 
@@ -136,6 +137,8 @@ def erase(
         now=now,
     )
     receipt, destroyed = act.carry_out(people, record)
+    forgotten = outbox.erasure_of(receipt, people[0] if people else None, addresses, now)
+    outbox.tell(connection, organisation, [forgotten], keys=keys, now=now)
     return Erasure(
         event_id=given.event_id,
         at=now,

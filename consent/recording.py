@@ -1,4 +1,4 @@
-"""Put consent events on record: entry, payload, standing and suppression in one go.
+"""Put consent events on record: entry, payload, standing, suppression and outbox in one go.
 
 Runs in the writer's turn and never commits. There are two roads: what a person says to be left
 alone is recorded whatever it looks like, in the widest sense that it may have; everything else
@@ -34,6 +34,8 @@ from consent.keys.sealing import PayloadContext, SealingKey, seal_payload
 from consent.ledger.leaf import Log
 from consent.ledger.log import Receipt, SealedEntry, append_many
 from consent.opt_outs import is_instant, is_storable, widened
+from consent.propagation import outbox
+from consent.propagation.outbox import Happened
 from consent.standing import Appended, KeptEvent
 from consent.subjects import Subject, Whom
 from jurisdictions.addresses import Address
@@ -136,6 +138,16 @@ def _append(turn: _Turn, accepted: Sequence[_Accepted]) -> list[Recorded]:
     _suppress(turn, accepted, kept)
     _review(turn, accepted, kept)
     unreadable = _project(turn, accepted, kept)
+    outbox.tell_recorded(
+        turn.connection,
+        turn.organisation,
+        [
+            Happened(one.given.whom, one.event, one.subject.id, receipt)
+            for one, receipt in zip(accepted, receipts, strict=True)
+        ],
+        keys=turn.keys,
+        now=turn.now,
+    )
     return [
         Recorded(receipt, one.subject.id, one.event, (*one.event.flags, *flags))
         for one, receipt in zip(accepted, receipts, strict=True)

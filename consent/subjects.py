@@ -46,6 +46,13 @@ _BY_ID = ByMany(
         subject.c.erased_at.is_(None),
     )
 )
+_INDEXES = ByMany(
+    lambda among: select(subject_alias.c.blind_index).where(
+        subject_alias.c.organisation == bindparam("organisation"),
+        among(subject_alias.c.subject, "ids"),
+        subject_alias.c.valid_until.is_(None),
+    )
+)
 _KEYS = ByMany(
     lambda among: select(subject_key.c.subject, subject_key.c.version, subject_key.c.wrapped).where(
         subject_key.c.organisation == bindparam("organisation"),
@@ -191,6 +198,14 @@ def load_keys(
         id_: keys.unwrap_subject_key(organisation, id_, version, wrapped)
         for id_, (version, wrapped) in newest.items()
     }
+
+
+def find_indexes(connection: Connection, organisation: str, ids: Collection[bytes]) -> set[bytes]:
+    """Every blind index by which these persons are found today, in one statement."""
+    if not ids:
+        return set()
+    wanted = {"organisation": organisation, "ids": list(ids)}
+    return {index for (index,) in _INDEXES.fetch(connection, wanted)}
 
 
 def first_of(blind_indexes: Sequence[bytes], found: Mapping[bytes, Subject]) -> Subject | None:

@@ -1,8 +1,9 @@
-"""Public holidays, fixed and movable, by country and region."""
+"""Public holidays, fixed and movable, by country and region; and working days."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 
 import holidays
 
@@ -56,6 +57,20 @@ def holiday_calendar(
         days=days,
         in_regions={region: tuple(local) for region, local in (in_regions or {}).items()},
     )
+
+
+@lru_cache(maxsize=512)
+def business_days(country: str | None) -> Callable[[date], bool]:
+    """Tell of a date whether it is a working day there: its weekend and public holidays are none.
+
+    Of a country that the holiday data lacks only Saturday and Sunday are known, which makes a
+    deadline that is counted in such days the earlier one.
+    """
+    try:
+        known = holidays.country_holidays(country or "")
+    except NotImplementedError:
+        return lambda day: day.isoweekday() < 6
+    return known.is_working_day
 
 
 class _Source:

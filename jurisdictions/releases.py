@@ -12,7 +12,12 @@ from jurisdictions.loader import DATA, Regulation, load_regulations
 from rules.decision import Decision, Provision
 from rules.facts import Facts
 from rules.history import STOPPED_BY_ANY_OPT_OUT
-from rules.kinds.preconditions import KnownJurisdiction, NotUnderReview, ValidAddress
+from rules.kinds.preconditions import (
+    KnownJurisdiction,
+    NotUnderReview,
+    OptOutsArrived,
+    ValidAddress,
+)
 from rules.plan import Plan, compile_plan
 from rules.rule import ANYWHERE, SINCE_EVER, Binds, Rule, Terms, Value
 from rules.vocabulary import Certainty, Channel, Force, Purpose
@@ -141,9 +146,16 @@ def preconditions(researched: Iterable[str]) -> tuple[Rule, ...]:
     """Give the rules that bind every message: what has to be known before any law is asked."""
     spared = frozenset({Purpose.AUTHENTICATION, Purpose.EMERGENCY})
     known = KnownJurisdiction(researched=frozenset(researched), spared=spared)
+    others = Binds(purposes=frozenset(Purpose) - spared)
     return (
         _precondition("valid-address", "The address can be one.", ValidAddress()),
         _precondition("known-jurisdiction", "It is known whose law binds.", known),
+        _precondition(
+            "opt-outs-arrived",
+            "Opt-outs have reached what sends the message.",
+            OptOutsArrived(),
+            others,
+        ),
         _precondition(
             "not-under-review",
             "No reply that may have meant stop waits for a decision.",

@@ -103,10 +103,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that a decision rests on."""
+    """All that a decision rests on.
+
+    ``overdue_since``: the deadline by which an opt-out should have reached a system that sends
+    messages like this one, where one has not arrived and the deadline has passed.
+    """
 
     sender: Sender
     recipient: Recipient
     message: Message
     history: History = NOTHING_ON_RECORD
     registries: Mapping[str, RegistryEntry] = field(default_factory=dict)
+    overdue_since: datetime | None = None

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 
 import click
 
+from api.cli.access import access
 from api.cli.check import check
 from api.cli.database_role import database_role
 from api.cli.erase import erase
+from api.cli.export import export
 from api.cli.init import init
 from api.cli.keys import keys
 from api.cli.ledger import ledger
 from api.cli.organisations import organisations
 from api.cli.output import Exit, say_error
+from api.cli.propagation import propagation
 from api.cli.registries import registries
 from api.cli.replay import replay
 from api.cli.retention import retention
@@ -52,6 +55,9 @@ for _command in (
     erase,
     replay,
     retention,
+    export,
+    access,
+    propagation,
     verify,
     database_role,
 ):

@@ -5,9 +5,11 @@ PostgreSQL, the same application is opened in this process and asked without a n
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -64,11 +66,27 @@ class OperatorService:
         """The same for ``PUT``; an asynchronous iterator of bytes is streamed."""
         return await self._ask("PUT", path, params=query, **_content(body))
 
-    async def all_of(self, path: str) -> AsyncIterator[dict[str, Any]]:
+    async def delete(self, path: str) -> Any:
+        """What a route answers that takes something away, decoded."""
+        return await self._ask("DELETE", path)
+
+    async def download(self, path: str, target: Path) -> None:
+        """Write what a route sends to a file, piece by piece; it is on disk after this."""
+        headers = {} if self._organisation is None else {"X-Organisation": self._organisation}
+        async with self._client.stream("GET", path, headers=headers) as answer:
+            if not answer.is_success:
+                raise RefusedError(answer.status_code, msgspec.json.decode(await answer.aread()))
+            with target.open("wb") as file:
+                async for chunk in answer.aiter_bytes():
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+
+    async def all_of(self, path: str, **query: str) -> AsyncIterator[dict[str, Any]]:
         """Every item of a list, page after page."""
         cursor: dict[str, str] = {}
         while True:
-            page = await self.get(path, limit=200, **cursor)
+            page = await self.get(path, limit=200, **query, **cursor)
             for item in page["items"]:
                 yield item
             if page["next_cursor"] is None:
@@ -146,14 +164,18 @@ async def reach(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 async def opened_here(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that is opened in this process, for as long as this lasts."""
     from api.app import create_app, open_components
+    from api.cli.in_process import InProcessTransport
 
-    quiet = msgspec.structs.replace(settings, log_level="error", log_requests="none")
+    # A command that is here for a moment does not begin to carry what it could not see arrive.
+    quiet = msgspec.structs.replace(
+        settings, log_level="error", log_requests="none", dispatch=False
+    )
     broken: Exception | None = None
     with open_components(quiet, log_stream=sys.stderr) as components:
         doors = create_app(components)
         async with (
             doors.litestar.lifespan(),
-            _client_of(httpx.ASGITransport(app=doors.operator)) as client,  # type: ignore[arg-type]
+            _client_of(InProcessTransport(app=doors.operator)) as client,  # type: ignore[arg-type]
         ):
             # The application's own end would wrap what is raised in here.
             try:

@@ -7,11 +7,15 @@ from sqlalchemy import Connection, select
 
 from api.tables import organisation
 from api.work import Priority
+from consent.keys.key_ring import KeyRing
 from consent.ledger import log as ledger_log
 from consent.ledger.entries import read_entries
 from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Leaf, Log, decode_leaf
-from consent.ledger.log import SealedEntry, append_many
+from consent.ledger.log import Receipt, SealedEntry, append_many
+from consent.propagation import outbox
+from consent.propagation.cloud_events import Told
+from consent.propagation.words import WebhookEvent
 from jurisdictions.releases import Release
 from jurisdictions.versions import data_versions
 
@@ -26,23 +30,39 @@ class AdoptRelease:
     name = "adopt_release"
     priority = Priority.OTHER
 
-    def __init__(self, release: Release) -> None:
+    def __init__(self, release: Release, keys: KeyRing) -> None:
         self._release = release
+        self._keys = keys
 
     def run_many(
         self, connection: Connection, requests: Sequence[str], *, now: datetime
     ) -> list[bool]:
         """Adopt for each; nothing is appended where the release was the last one already."""
-        return [adopt_release(connection, one, self._release, now=now) for one in requests]
+        return [self._adopt(connection, one, now) for one in requests]
+
+    def _adopt(self, connection: Connection, organisation: str, now: datetime) -> bool:
+        receipt = adopt_release(connection, organisation, self._release, now=now)
+        if receipt is None:
+            return False
+        told = Told(
+            event=WebhookEvent.RULES_RELEASED,
+            event_id=receipt.event_id,
+            at=now,
+            log=receipt.log.value,
+            index=receipt.index,
+            data={"release": self._release.id, "digest": self._release.digest},
+        )
+        outbox.tell(connection, organisation, [told], keys=self._keys, now=now)
+        return True
 
 
 def adopt_release(
     connection: Connection, organisation: str, release: Release, *, now: datetime
-) -> bool:
-    """Append the release to the organisation's ``rules`` log, unless it is in force there."""
+) -> Receipt | None:
+    """Append the release to the organisation's ``rules`` log; None if it is in force there."""
     last = _last_release(connection, organisation)
     if last is not None and last.release == release.digest:
-        return False
+        return None
     entry = SealedEntry(
         event_id=uuid7(now),
         type=ENTRY_TYPE,
@@ -50,8 +70,8 @@ def adopt_release(
         release=release.digest,
         statement={"id": release.id, **data_versions()},
     )
-    append_many(connection, organisation, Log.RULES, [entry], recorded_at=now)
-    return True
+    (receipt,) = append_many(connection, organisation, Log.RULES, [entry], recorded_at=now)
+    return receipt
 
 
 def all_organisations(connection: Connection) -> list[str]:

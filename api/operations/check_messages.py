@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import Connection
 
-from api.errors import DecisionSupersededError, InvalidRequestError
+from api.errors import DecisionSupersededError
 from api.operations import check_answers
 from api.operations.check_answers import CheckAnswer, Duty, ReleaseName
+from api.operations.check_refusals import refusal_of
 from api.operations.make_links import Links, MakeLinks
+from api.operations.propagation.watching import Watching
 from api.work import Priority, Reply
 from audit import decisions, reports
 from audit.decision_records import Circumstances, Read
@@ -22,14 +24,12 @@ from audit.decisions import Decided
 from audit.overtaken import is_overtaken
 from audit.permits import PermitSigner, Permitted
 from consent import holds, on_record, senders
-from consent.errors import UnknownSenderError
 from consent.holds import Hold
 from consent.keys.key_ring import KeyRing
 from consent.ledger import log
 from consent.ledger.identifiers import id_of, label_of, uuid7
 from consent.ledger.leaf import Log
 from consent.on_record import OnRecord
-from consent.opt_outs import is_instant
 from consent.registries.snapshots import Registries
 from consent.senders import SenderRecord
 from jurisdictions.addresses import Address
@@ -47,9 +47,6 @@ from rules.vocabulary import Channel, Purpose, RecipientKind, Verdict
 ID_PREFIX = "chk"
 PERMIT_LASTS = timedelta(minutes=10)
 """How long a permit and its place last at most. Whoever asks further ahead gets a forecast."""
-
-LATE_AT_MOST = timedelta(minutes=5)
-FORECAST_AT_MOST = timedelta(days=90)
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,7 +172,12 @@ def check_messages(
     answers: dict[int, CheckAnswer | ComplianceError] = {
         place: refusal
         for place, check in enumerate(checks)
-        if (refusal := _refusal(check, known, now)) is not None
+        if (
+            refusal := refusal_of(
+                check.sender, check.send_at, check.discard_after, known=known, now=now
+            )
+        )
+        is not None
     }
     places = [place for place in range(len(checks)) if place not in answers]
     people = on_record.load_many(
@@ -237,6 +239,7 @@ class _Turn:
         self._now = now
         self._consent_size = log.head(connection, organisation, Log.CONSENT).size
         self._snapshots = gate.registries.in_use(organisation)
+        self._watching = Watching(connection, organisation, keys=gate.keys, now=now)
         self._senders: dict[str, Sender] = {}
         self._reads: dict[tuple[str, ...], Read] = {}
         self._messages: dict[tuple[object, ...], Message] = {}
@@ -275,6 +278,7 @@ class _Turn:
                 channel=check.channel,
                 only=self._gate.release.registries_asked(binding, check.channel, check.purpose),
             ),
+            overdue_since=self._watching.overdue_since(record.id, check.channel),
         )
         binds_now = not check.preview and not self._is_forecast(at)
         span = Span(self._now, self._now + PERMIT_LASTS) if binds_now else None
@@ -290,10 +294,11 @@ class _Turn:
 
     def record(self, made: Sequence[_Made]) -> dict[bytes, int]:
         """Put decisions on record and hold their places; give their indexes by id."""
+        decided = [self._decided(one) for one in made]
         receipts = decisions.record_many(
             self._connection,
             self._organisation,
-            [self._decided(one) for one in made],
+            decided,
             keys=self._gate.keys,
             versions=self._gate.versions,
             recorded_at=self._now,
@@ -303,6 +308,7 @@ class _Turn:
             self._organisation,
             [self._hold(one, one.valid_until) for one in made if one.valid_until is not None],
         )
+        self._watching.tell_denied(decided, receipts)
         return {receipt.event_id: receipt.index for receipt in receipts}
 
     def answer(self, one: _Made, index: int | None) -> CheckAnswer:
@@ -470,27 +476,6 @@ class _Turn:
             valid_from=one.facts.message.send_at,
             valid_until=valid_until,
         )
-
-
-def _refusal(
-    check: Check, known: Mapping[str, SenderRecord], now: datetime
-) -> ComplianceError | None:
-    """Say what makes a check one that cannot be made at all."""
-    if check.sender not in known:
-        return UnknownSenderError("the organisation has no sender of that id")
-    for name, at in (("send_at", check.send_at), ("discard_after", check.discard_after)):
-        if at is not None and not is_instant(at):
-            return _unfit(name, "lies outside the years that can be told in UTC")
-    if check.send_at is not None:
-        if check.send_at < now - LATE_AT_MOST:
-            return _unfit("send_at", "lies more than five minutes in the past")
-        if check.send_at > now + FORECAST_AT_MOST:
-            return _unfit("send_at", "lies more than 90 days ahead")
-    return None
-
-
-def _unfit(name: str, what: str) -> InvalidRequestError:
-    return InvalidRequestError(f"message.{name} {what}", ((f"/message/{name}", what),))
 
 
 def _by_organisation(checks: Sequence[Check]) -> dict[str, list[int]]:

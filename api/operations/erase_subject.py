@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from api.operations.record_events import ID_PREFIX
 from api.work import Priority
-from audit import decisions
+from audit import decisions, jobs
 from consent.erasure import Erasure, ErasureInput, erase
 from consent.erasure_journal import ErasureJournal
 from consent.keys.errors import BrokenSealError
@@ -113,6 +113,7 @@ class EraseSubjects:
             aliases = decisions.forget_strangers(
                 connection, request.organisation, erasure.blind_indexes, keys=self._keys
             )
+            jobs.withdraw(connection, request.organisation, erasure.subjects, now=now)
             if not erasure.repeated:
                 done.append((request.organisation, erasure))
             certificates.append(_certificate(request.organisation, erasure, aliases, self._keys))

@@ -52,6 +52,7 @@ def read_check(
     id_ = id_of(ID_PREFIX, label)
     found = decisions.find(connection, organisation, id_, keys=keys)
     report = reports.find_many(connection, organisation, [id_]).get(id_)
+    reasons, obligations = reasons_of(found.opened.decision)
     decision, around = found.opened.decision, found.opened.circumstances
     return DecisionRead(
         id=label_of(ID_PREFIX, id_),
@@ -66,8 +67,8 @@ def read_check(
         sender=around.sender,
         reference=around.reference,
         decided_at=around.decided_at,
-        reasons=[reason_told(finding) for finding in decision.findings],
-        obligations=[duty_told(owed) for owed in decision.obligations],
+        reasons=reasons,
+        obligations=obligations,
         evidence=[{"log": "consent", "index": index} for index in decision.rests_on],
         facts=msgspec.Raw(found.opened.facts_bytes),
         facts_digest=decision.facts,
@@ -75,6 +76,14 @@ def read_check(
         release=_release(decision, around.release_id),
         versions=decision.versions,
         sending=None if report is None else report.outcome.value,
+    )
+
+
+def reasons_of(decision: CanonicalDecision) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Reasons and obligations of a decision, each in words and with its provision."""
+    return (
+        [reason_told(finding) for finding in decision.findings],
+        [duty_told(owed) for owed in decision.obligations],
     )
 
 

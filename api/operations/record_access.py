@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from api.work import Priority
 from consent.ledger.identifiers import uuid7
-from consent.ledger.leaf import Log
+from consent.ledger.leaf import Log, Statement
 from consent.ledger.log import Receipt, SealedEntry, append_many
 
 
@@ -20,16 +20,21 @@ class AccessKind(StrEnum):
     TRAIL = "trail"
     EXPORT = "export"
     REVIEW = "review"
+    DOWNLOAD = "download"
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A person's record was read by ``actor``, the id of a key. None: nobody was on record."""
+    """A person's record was read by ``actor``, the id of a key. None: nobody was on record.
+
+    ``statement`` says of an export which it was; nothing personal belongs in it.
+    """
 
     organisation: str
     actor: str
     kind: AccessKind
     subject: bytes | None
+    statement: Statement | None = None
 
 
 class RecordAccess:
@@ -60,4 +65,5 @@ def _entry_of(access: Access, now: datetime) -> SealedEntry:
         occurred_at=now,
         subject=access.subject,
         actor=access.actor,
+        statement=access.statement,
     )

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, select
 
-from audit import decisions
+from audit import decisions, jobs
 from consent.erasure import ERASE, PastErasure, repeat
 from consent.erasure_journal import ErasureJournal
 from consent.errors import ErasureJournalError
@@ -142,6 +142,7 @@ def _replay(connection: Connection, told: Sequence[Told], keys: KeyRing, now: da
             continue
         erasure = repeat(connection, organisation, past, keys=keys, now=now)
         decisions.forget_strangers(connection, organisation, erasure.blind_indexes, keys=keys)
+        jobs.withdraw(connection, organisation, erasure.subjects, now=now)
     return len(lacking)
 
 

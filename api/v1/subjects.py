@@ -15,6 +15,8 @@ from api.operations.erase_subject import Certificate, EraseSubjects, ErasureRequ
 from api.operations.link_subjects import LinkRequest, LinkSubjects, UnlinkSubjects
 from api.operations.lookup_subject import SubjectOnRecord, lookup_subject
 from api.operations.record_access import Access, AccessKind, RecordAccess
+from api.operations.trails.read_trail import TrailPage, TrailRead, places_of, read_trail
+from api.paging import LIMIT_DEFAULT, LIMIT_MAX
 from api.roles import Role, about_persons, open_to
 from api.v1.receipts import ReceiptShape
 from api.v1.shapes import AddressText
@@ -58,23 +60,68 @@ async def post_lookup(
         ),
         shape=unchanged,
     )
-    await _put_on_record(request, record_access, AccessKind.LOOKUP, answer.reply.body)
+    whose = msgspec.json.decode(answer.reply.body, type=_Whose).subject
+    await _put_on_record(request, record_access, AccessKind.LOOKUP, [whose] if whose else [])
+    return answer
+
+
+class TrailRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whose trail, and from where on."""
+
+    address: AddressText
+    cursor: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT
+
+
+class _WhoseTrail(msgspec.Struct):
+    """Of an answer, who it is about."""
+
+    subjects: list[str]
+
+
+@post(
+    "/v1/subjects/trail",
+    status_code=200,
+    opt=open_to(Role.AUDITOR) | about_persons() | shown(request={"address": "+12125550123"}),
+    operation_id="readTrail",
+    summary="Every event and decision of a person",
+)
+async def post_trail(
+    data: JSONBody[TrailRequest],
+    request: Call,
+    key_ring: NamedDependency[KeyRing],
+    record_access: NamedDependency[RecordAccess],
+) -> Answer[TrailPage]:
+    """In the order in which they were recorded, each with its place in its log.
+
+    Those from before an erasure are there as well, and say nothing but that they were. Reading
+    stands in the access log; while the ledger is read only, nobody gets a trail.
+    """
+    organisation = request.caller.organisation
+    wanted = TrailRead(
+        address=parse_address(data.address), start=places_of(data.cursor), limit=data.limit
+    )
+    answer: Answer[TrailPage] = await request.read(
+        lambda connection, _: read_trail(connection, organisation, wanted, keys=key_ring),
+        shape=unchanged,
+    )
+    whose = msgspec.json.decode(answer.reply.body, type=_WhoseTrail).subjects
+    await _put_on_record(request, record_access, AccessKind.TRAIL, whose)
     return answer
 
 
 async def _put_on_record(
-    request: Call, record_access: RecordAccess, kind: AccessKind, body: bytes
+    request: Call, record_access: RecordAccess, kind: AccessKind, whose: Sequence[str]
 ) -> None:
-    """Record who read whose trail, before they get it. A ledger that is read only takes nothing."""
-    writer = request.exchange.service.writer
-    if writer.read_only is not None:
-        return
-    whose = msgspec.json.decode(body, type=_Whose).subject
-    caller = request.caller
-    access = Access(
-        caller.organisation, caller.key, kind, None if whose is None else bytes.fromhex(whose)
-    )
-    await writer.submit(record_access, access, organisation=caller.organisation)
+    """Record who read whose trail, before they get it: an entry a person, or one without.
+
+    ``ReadOnlyError``: the ledger takes nothing, and so nobody gets anything.
+    """
+    service, caller = request.exchange.service, request.caller
+    for subject in whose or (None,):
+        id_ = None if subject is None else bytes.fromhex(subject)
+        access = Access(caller.organisation, caller.key, kind, id_)
+        await service.writer.submit(record_access, access, organisation=caller.organisation)
 
 
 class EraseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

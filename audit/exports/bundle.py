@@ -5,11 +5,12 @@ and, for a whole log, ``tile/entries/…``. Notes are C2SP signed notes, leaves 
 the tree. The manifest says what the bundle claims to be, and is signed by each log's key.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from importlib import resources
 from itertools import chain, islice
+from types import MappingProxyType
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,17 +18,22 @@ from sqlalchemy import Connection, bindparam
 
 from audit.errors import ExportError
 from audit.exports.container import Container, Sink
-from audit.exports.disclosures import Discloser
 from audit.exports.parts import LogRange, Part, Trail, WholeLog, bounds_of, entries_of
 from audit.exports.readme import readme_of
+from audit.exports.rows import disclosed_line, entry_line
+from audit.exports.telling import AT_ONCE, CSV_NAME, JSON_NAME, disclosed_name, entries_name
+from audit.opened import EntryOpener
+from audit.trail import opened_of
 from consent.keys.key_ring import KeyRing
 from consent.ledger import tables
 from consent.ledger.canonical import canonical
 from consent.ledger.checkpoints import SignedCheckpoint
 from consent.ledger.columns import Count
 from consent.ledger.entries import Entry
+from consent.ledger.leaf import Log
 from consent.ledger.notes import Verifier, sign_note
 from consent.ledger.proofs import LogTree
+from consent.ledger.subject_index import IndexProof, SubjectIndex
 from consent.ledger.tiles import TILE_HEIGHT, TILE_WIDTH, tile_width
 from consent.ledger.tree import HASH_SIZE
 
@@ -74,6 +80,10 @@ def write_bundle(
     sink: Sink,
     *,
     keys: KeyRing,
+    spooled: Mapping[str, Iterable[bytes]] = MappingProxyType({}),
+    asked: Mapping[str, object] | None = None,
+    whose: str | None = None,
+    kept: Mapping[Log, Collection[int]] = MappingProxyType({}),
     extras: Iterable[tuple[str, Iterable[bytes]]] = (),
 ) -> dict[str, object]:
     """Write a bundle of ``parts``, one for each log, to ``sink``; give its manifest.
@@ -81,21 +91,33 @@ def write_bundle(
     ``connection`` has to see one state throughout: a transaction of repeatable reads. The same
     state and parts give the same bytes. Memory does not grow with the entries, but with a
     person's. ``extras`` are further files, named with their chunks; the manifest vouches for them.
+    ``spooled``: what ``telling.tell`` has written, by name; then nothing of that is read again,
+    and the bundle has the story that ``asked`` tells the scope of, and ``whose`` it is.
+    ``kept``: sizes of checkpoints that somebody keeps, and wants to compare.
     ``ExportError``: a log has not been signed, or not so far.
     """
     assert len({part.log for part in parts}) == len(parts), "a bundle has one part of each log"
     with Container(sink) as container:
-        writers = [_LogWriter(connection, organisation, part, keys, container) for part in parts]
+        writers = [
+            _LogWriter(connection, organisation, part, keys, container, kept=kept.get(part.log, ()))
+            for part in parts
+        ]
         files: dict[str, str] = {}
-        logs = [writer.write(files) for writer in writers]
-        manifest: dict[str, object] = {"files": files, "logs": logs, "organisation": organisation}
+        logs = [writer.write(files, spooled) for writer in writers]
+        manifest: dict[str, object] = {
+            "asked": asked,
+            "files": files,
+            "logs": logs,
+            "organisation": organisation,
+        }
         verifiers = [str(known) for writer in writers for known in writer.verifiers()]
         own: list[tuple[str, Iterable[bytes]]] = [
             ("keys.txt", ["".join(f"{known}\n" for known in verifiers).encode()]),
-            ("README.txt", [readme_of(manifest, verifiers).encode()]),
+            ("README.txt", [readme_of(manifest, verifiers, whose=whose).encode()]),
             ("verify.py", [resources.files("audit").joinpath("verify.py").read_bytes()]),
         ]
-        for name, chunks in chain(own, extras):
+        story = [(name, spooled[name]) for name in (JSON_NAME, CSV_NAME) if name in spooled]
+        for name, chunks in chain(story, own, extras):
             files[name] = container.add(name, chunks)
         container.add("manifest", [_signed(manifest, writers).encode()])
     return manifest
@@ -136,6 +158,8 @@ class _LogWriter:
         part: Part,
         keys: KeyRing,
         container: Container,
+        *,
+        kept: Collection[int],
     ) -> None:
         self._connection = connection
         self._organisation = organisation
@@ -147,6 +171,7 @@ class _LogWriter:
         self._notes = self._kept_notes()
         self._size = self._notes[-1].size
         self._start, self._end = bounds_of(part, self._size)
+        self._kept = sorted(size for size in set(kept) if 0 < size <= self._size)
 
     def verifiers(self) -> list[Verifier]:
         """The public keys of this log."""
@@ -157,7 +182,9 @@ class _LogWriter:
         """The keys that sign this log's notes."""
         return self._keys.log_signing_keys(self._organisation, self._part.log)
 
-    def write(self, files: dict[str, str]) -> dict[str, object]:
+    def write(
+        self, files: dict[str, str], spooled: Mapping[str, Iterable[bytes]]
+    ) -> dict[str, object]:
         """Write all files; give what the manifest says, and put into ``files`` what it vouches."""
         part, folder = self._part, self._folder
         for one in self._notes:
@@ -165,19 +192,16 @@ class _LogWriter:
             self._container.add(f"{folder}/{name}", [one.note.encode()])
         if isinstance(part, WholeLog):
             lowest: Iterable[int] = self._write_entry_bundles()
-        elif isinstance(part, LogRange):
-            name = f"{folder}/entries.txt"
-            files[name] = self._container.add(name, map(_line_of, self._entries()))
-            lowest = range(self._start // TILE_WIDTH, -(-self._end // TILE_WIDTH))
         else:
-            lowest = self._write_trail(part, files)
-        ends = {(one.size - 1) // TILE_WIDTH for one in self._notes}
+            lowest = self._write_part(part, files, spooled)
+        ends = {(size - 1) // TILE_WIDTH for size in (*(n.size for n in self._notes), *self._kept)}
         self._write_tiles(_Needed(self._size, lowest, ends))
         return {
             "checkpoints": [one.size for one in self._notes[:-1]],
-            "disclosed": isinstance(part, Trail),
+            "disclosed": part.discloses,
             "from": self._start,
             "index": part.stated_at if isinstance(part, Trail) else None,
+            "kept": self._kept,
             "log": part.log.value,
             "origin": self.tree.origin,
             "scope": _SCOPES[type(part)],
@@ -216,18 +240,31 @@ class _LogWriter:
             self._container.add(f"{self._folder}/tile/entries/{self._place(0, n)}", [framed])
         return numbers
 
-    def _write_trail(self, part: Trail, files: dict[str, str]) -> list[int]:
-        entries = list(self._entries())
-        discloser = Discloser(self._connection, self._organisation, part.subjects, self._keys)
-        members = {
-            f"{self._folder}/entries.txt": map(_line_of, entries),
-            f"disclosed/{part.log}.jsonl": discloser.lines_of(entries),
-        }
-        if part.index is not None:
-            members[f"{self._folder}/heads.jsonl"] = _proofs_of(part)
+    def _write_part(
+        self,
+        part: Trail | LogRange,
+        files: dict[str, str],
+        spooled: Mapping[str, Iterable[bytes]],
+    ) -> Iterable[int]:
+        """Write the entries and what was sealed for them; give in which tiles they lie."""
+        members: dict[str, Iterable[bytes]] = {entries_name(part): map(_line_of, self._entries())}
+        if part.discloses:
+            members[disclosed_name(part)] = self._disclosed()
+        if isinstance(part, Trail) and part.index is not None:
+            members[f"{self._folder}/heads.jsonl"] = _proofs_of(part.index)
         for name, chunks in members.items():
-            files[name] = self._container.add(name, chunks)
-        return sorted({entry.index // TILE_WIDTH for entry in entries})
+            files[name] = self._container.add(name, spooled.get(name, chunks))
+        if isinstance(part, Trail):
+            return sorted({entry.index // TILE_WIDTH for entry in self._entries()})
+        return range(self._start // TILE_WIDTH, -(-self._end // TILE_WIDTH))
+
+    def _disclosed(self) -> Iterator[bytes]:
+        opener, entries = EntryOpener(self._organisation, self._keys), self._entries()
+        while batch := list(islice(entries, AT_ONCE)):
+            for entry in opened_of(opener, self._connection, batch):
+                line = disclosed_line(entry)
+                if line is not None:
+                    yield line
 
     def _write_tiles(self, needed: _Needed) -> None:
         for level, n in needed.above():
@@ -258,21 +295,22 @@ class _LogWriter:
 
 
 def _line_of(entry: Entry) -> bytes:
-    return b"%d %b\n" % (entry.index, entry.leaf)
+    return entry_line(entry.index, entry.leaf)
 
 
-def _proofs_of(part: Trail) -> Iterator[bytes]:
-    """Where each person's trail ends, and that the index says so."""
-    assert part.index is not None, "what proves the end is the index"
-    for subject in sorted(part.index.proofs.keys() & set(part.subjects)):
-        proof = part.index.proofs[subject]
-        yield (
-            canonical(
-                {
-                    "head": proof.head,
-                    "position": proof.position,
-                    "proof": [sibling.hex() for sibling in proof.proof],
-                }
-            )
-            + b"\n"
-        )
+def _proofs_of(index: SubjectIndex) -> Iterator[bytes]:
+    """Where each person's trail ends by the index, and who is not in it by who stands beside."""
+    for subject in sorted(index.proofs.keys() | index.absent.keys()):
+        if subject in index.proofs:
+            yield canonical(_proof_of(index.proofs[subject])) + b"\n"
+        else:
+            beside = [_proof_of(proof) for proof in index.absent[subject]]
+            yield canonical({"absent": subject.hex(), "beside": beside}) + b"\n"
+
+
+def _proof_of(proof: IndexProof) -> dict[str, object]:
+    return {
+        "head": proof.head,
+        "position": proof.position,
+        "proof": [sibling.hex() for sibling in proof.proof],
+    }

@@ -43,6 +43,8 @@ class Container:
         if kind is None:
             self._zip.close()
             self._end.finish()
+        else:
+            self._zip.fp = None  # Else it would end the file when it is collected.
 
     def add(self, name: str, chunks: Iterable[bytes], *, is_random: bool = False) -> str:
         """Write one member, and give its SHA-256. What is random is not compressed."""

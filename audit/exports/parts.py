@@ -19,14 +19,20 @@ class WholeLog:
 
     log: Log
 
+    @property
+    def discloses(self) -> bool:
+        """Leaves only."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class LogRange:
-    """The entries of ``[start, end)``."""
+    """The entries of ``[start, end)``; ``discloses``: with what was sealed for them."""
 
     log: Log
     start: int
     end: int
+    discloses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +40,20 @@ class Trail:
     """Everything that names these persons, with what was sealed for it.
 
     ``index``, with ``stated_at``, the place of its leaf in the log, proves that nothing was cut
-    from the trail's end; only the consent log has one. The trail then ends where it was computed.
+    from the trail's end. The trail then ends where it was computed. ``others``: entries that name
+    nobody and belong to the story.
     """
 
     log: Log
     subjects: tuple[bytes, ...]
     index: SubjectIndex | None = None
     stated_at: int | None = None
+    others: tuple[int, ...] = ()
+
+    @property
+    def discloses(self) -> bool:
+        """What is asked for is what was said."""
+        return True
 
     def __post_init__(self) -> None:
         assert (self.index is None) == (self.stated_at is None), "an index is stated to prove"
@@ -78,8 +91,9 @@ def _trail_of(connection: Connection, organisation: str, part: Trail, size: int)
         for entry in read_subject(connection, organisation, part.log, subject)
         if entry.index < until
     ]
+    others = [index for index in part.others if index < until]
     if part.stated_at is not None:
-        found += read_entries(
-            connection, organisation, part.log, part.stated_at, part.stated_at + 1
-        )
+        others.append(part.stated_at)
+    for index in others:
+        found += read_entries(connection, organisation, part.log, index, index + 1)
     yield from sorted(found, key=lambda entry: entry.index)

@@ -37,7 +37,7 @@ def read_entries(
 ) -> list[Entry]:
     """The entries of ``[start, end)``, in order; fewer where the log is shorter."""
     wanted = {"organisation": organisation, "log": log.value, "start": start, "end": end}
-    return [_entry_of(row) for row in connection.execute(_BY_INDEX, wanted)]
+    return [entry_of(row) for row in connection.execute(_BY_INDEX, wanted)]
 
 
 def read_subject(
@@ -45,7 +45,7 @@ def read_subject(
 ) -> list[Entry]:
     """All entries of a log that name this subject, in order; also those of an erased one."""
     wanted = {"organisation": organisation, "log": log.value, "subject": subject}
-    return [_entry_of(row) for row in connection.execute(_BY_SUBJECT, wanted)]
+    return [entry_of(row) for row in connection.execute(_BY_SUBJECT, wanted)]
 
 
 def find_entries(
@@ -53,7 +53,7 @@ def find_entries(
 ) -> dict[bytes, Entry]:
     """Those of these ids that are on record with this organisation, in whichever log."""
     wanted = {"organisation": organisation, "event_ids": list(event_ids)}
-    found = [_entry_of(row) for row in connection.execute(_BY_EVENT_ID, wanted)]
+    found = [entry_of(row) for row in connection.execute(_BY_EVENT_ID, wanted)]
     return {entry.event_id: entry for entry in found}
 
 
@@ -64,6 +64,17 @@ def read_payloads(
     wanted = {"organisation": organisation, "event_ids": list(event_ids)}
     rows = connection.execute(_PAYLOADS, wanted)
     return {row.event_id: StoredPayload(*row) for row in rows}
+
+
+def select_entries() -> sa.Select[Any]:
+    """A statement of an organisation's entries, to be narrowed; ``entry_of`` takes its rows."""
+    return _ENTRIES
+
+
+def entry_of(row: sa.Row[*tuple[Any, ...]]) -> Entry:
+    """Make an entry of a row of such a statement."""
+    organisation, log, *rest = row
+    return Entry(organisation, Log(log), *rest)
 
 
 class StoredPayload(msgspec.Struct, frozen=True):
@@ -114,8 +125,3 @@ _PAYLOADS = sa.select(
     _PAYLOAD.organisation == bindparam("organisation"),
     _PAYLOAD.event_id.in_(bindparam("event_ids", expanding=True)),
 )
-
-
-def _entry_of(row: sa.Row[*tuple[Any, ...]]) -> Entry:
-    organisation, log, *rest = row
-    return Entry(organisation, Log(log), *rest)

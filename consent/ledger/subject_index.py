@@ -1,10 +1,11 @@
-"""The index of subjects: a root over everybody's last entry, as of one size of the consent log.
+"""The index of subjects: a root over everybody's last entry, as of one size of a log.
 
 A trail's own chain shows that nothing inside it was left out; this shows that nothing was cut
-from its end. The root is stated in an ``index`` leaf, daily and by each export.
+from its end. The root is stated in an ``index`` leaf of that log: of the consent log daily and by
+each export, of the decisions log by each export.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -42,12 +43,18 @@ class IndexProof(msgspec.Struct, frozen=True):
 
 
 class SubjectIndex(msgspec.Struct, frozen=True):
-    """The index of all subjects that have an entry, in order of id, when the log had ``size``."""
+    """The index of all subjects that have an entry, in order of id, when the log had ``size``.
 
+    ``proofs`` are of those who were wanted. Who was and has no entry is in ``absent``, with the
+    proofs of their neighbours: two that follow on each other, or one at an end of the index.
+    """
+
+    log: Log
     size: int
     count: int
     root: bytes
     proofs: dict[bytes, IndexProof]
+    absent: dict[bytes, tuple[IndexProof, ...]] = {}
 
     @property
     def statement(self) -> dict[str, str | int]:
@@ -56,36 +63,42 @@ class SubjectIndex(msgspec.Struct, frozen=True):
 
 
 def compute(
-    connection: Connection, organisation: str, *, wanted: Collection[bytes] = ()
+    connection: Connection,
+    organisation: str,
+    log: Log = Log.CONSENT,
+    *,
+    wanted: Collection[bytes] = (),
 ) -> SubjectIndex:
-    """Compute the index from the subjects' rows, with proofs for those that are ``wanted``.
+    """Compute the index of a log from the subjects' rows, with proofs for who is ``wanted``.
 
     In one transaction that sees one state, or under the lock of the log's head: else the rows
     are not those of the size that it states. Memory does not grow with the subjects.
     """
-    size = ledger_log.head(connection, organisation, Log.CONSENT).size
-    proved = frozenset(wanted)
+    size = ledger_log.head(connection, organisation, log).size
+    proved = _Proved(sorted(set(wanted)))
     growing = _Growing()
-    heads: dict[int, SubjectHead] = {}
-    after = b""
-    while True:
-        rows = connection.execute(
-            _PAGE, {"organisation": organisation, "after": after, "count": ROWS_AT_ONCE}
-        ).all()
-        for id_, seq, last in rows:
-            head = SubjectHead(last.hex(), seq, id_.hex())
-            if id_ in proved:
-                heads[growing.count] = head
-            growing.add(leaf_hash(canonical(head)), is_proved=id_ in proved)
-        if len(rows) < ROWS_AT_ONCE:
-            break
-        after = rows[-1][0]
+    # Each waits until the next is known: whether it is to be proved may follow from that one.
+    waiting: SubjectHead | None = None
+    place = 0
+    for place, head in enumerate(_heads(connection, organisation, log)):
+        proved.pass_to(bytes.fromhex(head.subject), place)
+        _take(growing, proved, waiting)
+        waiting = head
+    proved.pass_to(None, 0 if waiting is None else place + 1)
+    _take(growing, proved, waiting)
     root = growing.root()
     proofs = {
-        bytes.fromhex(head.subject): IndexProof(place, head, tuple(growing.proofs[place]))
-        for place, head in heads.items()
+        place: IndexProof(place, head, tuple(growing.proofs[place]))
+        for place, head in proved.heads.items()
     }
-    return SubjectIndex(size, growing.count, root, proofs)
+    return SubjectIndex(
+        log,
+        size,
+        growing.count,
+        root,
+        {id_: proofs[place] for id_, place in proved.present.items()},
+        {id_: tuple(proofs[at] for at in places) for id_, places in proved.absent.items()},
+    )
 
 
 def append(
@@ -97,7 +110,7 @@ def append(
     event_id: bytes | None = None,
     actor: str | None = None,
 ) -> Receipt:
-    """State the index in the consent log. Its leaf may come after entries that it does not know."""
+    """State the index in its log. Its leaf may come after entries that it does not know."""
     entry = SealedEntry(
         event_id=event_id or uuid7(recorded_at),
         type=ENTRY_TYPE,
@@ -106,7 +119,7 @@ def append(
         statement=index.statement,
     )
     (receipt,) = ledger_log.append_many(
-        connection, organisation, Log.CONSENT, [entry], recorded_at=recorded_at
+        connection, organisation, index.log, [entry], recorded_at=recorded_at
     )
     return receipt
 
@@ -119,6 +132,52 @@ def daily_id(organisation: str, at: datetime) -> bytes:
     midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     drawn = sha256(f"{ENTRY_TYPE} {organisation} {midnight:%Y-%m-%d}".encode()).digest()
     return uuid7(midnight)[:8] + bytes([0x80 | drawn[0] & 0x3F]) + drawn[1:8]
+
+
+def _heads(connection: Connection, organisation: str, log: Log) -> Iterator[SubjectHead]:
+    """Everybody's last entry, in order of id."""
+    page = _PAGE if log is Log.CONSENT else _PAGE_OF_LOG
+    wanted = {"organisation": organisation, "log": log.value, "count": ROWS_AT_ONCE}
+    after = b""
+    while True:
+        rows = connection.execute(page, {**wanted, "after": after}).all()
+        for id_, seq, last in rows:
+            yield SubjectHead(last.hex(), seq, id_.hex())
+        if len(rows) < ROWS_AT_ONCE:
+            return
+        after = rows[-1][0]
+
+
+@dataclass(slots=True)
+class _Proved:
+    """Which places of the index are to be proved: of who is wanted and there, and of the
+    neighbours of who is wanted and not there."""
+
+    waiting: list[bytes]
+    present: dict[bytes, int] = field(default_factory=dict)
+    absent: dict[bytes, list[int]] = field(default_factory=dict)
+    places: set[int] = field(default_factory=set)
+    heads: dict[int, SubjectHead] = field(default_factory=dict)
+
+    def pass_to(self, id_: bytes | None, place: int) -> None:
+        """The next in the index is ``id_`` at ``place``; None: it ends before that place."""
+        while self.waiting and (id_ is None or self.waiting[0] < id_):
+            beside = [place - 1, *([] if id_ is None else [place])]
+            beside = [at for at in beside if at >= 0]
+            self.absent[self.waiting.pop(0)] = beside
+            self.places.update(beside)
+        if self.waiting and self.waiting[0] == id_:
+            self.present[self.waiting.pop(0)] = place
+            self.places.add(place)
+
+
+def _take(growing: "_Growing", proved: _Proved, head: SubjectHead | None) -> None:
+    if head is None:
+        return
+    is_proved = growing.count in proved.places
+    if is_proved:
+        proved.heads[growing.count] = head
+    growing.add(leaf_hash(canonical(head)), is_proved=is_proved)
 
 
 @dataclass(slots=True)
@@ -173,5 +232,16 @@ _PAGE = (
         _SUBJECT.head_seq > 0,
     )
     .order_by(_SUBJECT.id)
+    .limit(bindparam("count"))
+)
+_OTHER = tables.subject_head.c
+_PAGE_OF_LOG = (
+    sa.select(_OTHER.id, _OTHER.head_seq, _OTHER.head_leaf_hash)
+    .where(
+        _OTHER.organisation == bindparam("organisation"),
+        _OTHER.log == bindparam("log"),
+        _OTHER.id > bindparam("after"),
+    )
+    .order_by(_OTHER.id)
     .limit(bindparam("count"))
 )

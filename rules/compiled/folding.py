@@ -19,7 +19,12 @@ from rules.kinds.cross_border import CrossBorder
 from rules.kinds.duties import OneClickUnsubscribe, OptOutDeadline, RecordKeeping
 from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.minimum_age import MinimumAge
-from rules.kinds.preconditions import KnownJurisdiction, NotUnderReview, ValidAddress
+from rules.kinds.preconditions import (
+    KnownJurisdiction,
+    NotUnderReview,
+    OptOutsArrived,
+    ValidAddress,
+)
 from rules.kinds.registered_links import RegisteredLinks
 from rules.kinds.registry_listing import NumberReassignment, RegistryListing
 from rules.kinds.routes import Route
@@ -58,6 +63,7 @@ PERSONAL = (
     MinimumAge,
     NotUnderReview,
     NumberReassignment,
+    OptOutsArrived,
     RegistryListing,
     ValidAddress,
 )

@@ -82,6 +82,8 @@ def lane_of(ordinary: Ordinary) -> Lane:  # noqa: C901
         recipient = facts.recipient
         if sent_count > sent_count_max or recipient.address_problem is not None:
             return None
+        if facts.overdue_since is not None:
+            return None
         if recipient.age is not None and recipient.age < oldest_minor:
             return None
         for registry, required in reassigned:

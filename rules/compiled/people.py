@@ -14,7 +14,7 @@ from rules.facts import Facts
 from rules.history import Event
 from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.minimum_age import MinimumAge
-from rules.kinds.preconditions import NotUnderReview, ValidAddress
+from rules.kinds.preconditions import NotUnderReview, OptOutsArrived, ValidAddress
 from rules.kinds.registry_listing import NumberReassignment
 from rules.rule import Case, Ground, Terms, Value
 from rules.vocabulary import Verdict
@@ -98,6 +98,8 @@ def _stands_clear(folding: Folding, facts: Facts) -> bool:
     recipient = facts.recipient
     if folding.transfers or recipient.address_problem is not None:
         return False
+    if facts.overdue_since is not None:
+        return False
     if recipient.age is not None and recipient.age < folding.oldest_minor:
         return False
     for registry, required in folding.reassigned:
@@ -129,6 +131,8 @@ def _has_cause(terms: Terms, facts: Facts, *, free: bool) -> bool:
     match terms:
         case ValidAddress():
             return facts.recipient.address_problem is not None
+        case OptOutsArrived():
+            return facts.overdue_since is not None
         case MinimumAge(age=age):
             return facts.recipient.age is not None and facts.recipient.age < age
         case NumberReassignment(registry=registry, required=required):

@@ -21,6 +21,19 @@ class ValidAddress(Terms):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptOutsArrived(Terms):
+    """What sends the message knows of every opt-out that it should know by now."""
+
+    def findings(self, case: Case) -> tuple[Found, ...]:
+        """Give ``propagation_overdue`` where an opt-out has not arrived by its deadline."""
+        since = case.facts.overdue_since
+        if since is None:
+            return ()
+        detail = (("since", since.isoformat()),)
+        return (Found(Verdict.DENY, ReasonCode.PROPAGATION_OVERDUE, detail=detail),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownJurisdiction(Terms):
     """It is known whose law binds, and what it says of consent to such a message.
 

@@ -117,11 +117,14 @@ async def _reads_work(service: TestService, headers: dict[str, str]) -> None:
     answers = [
         await service.operator.get("/v1/senders", headers=headers),
         await service.operator.get("/v1/logs", headers=headers),
-        await service.operator.post("/v1/subjects/lookup", json=OPT_OUT, headers=headers),
-        await service.operator.post("/v1/subjects/lookup", json=OPT_OUT, headers=once),
+        await service.operator.get("/v1/access", headers=headers),
+        await service.operator.post("/v1/subjects/access", json=OPT_OUT, headers=once),
         await service.client.get("/health/live"),
     ]
     assert [answer.status_code for answer in answers] == [200] * len(answers)
+    # Who reads whose record must be on record, too.
+    lookup = await service.operator.post("/v1/subjects/lookup", json=OPT_OUT, headers=headers)
+    assert (lookup.status_code, lookup.json()["code"]) == (503, "ledger_read_only")
 
 
 @pytest.fixture(params=BACKENDS)

@@ -102,6 +102,7 @@ FULL = Facts(
             registry="us-national-dnc", listed=True, as_of=date(2026, 11, 2)
         ),
     },
+    overdue_since=AT,
 )
 BARE = Facts(
     sender=Sender(name="Acme", country="US", jurisdictions=()),
@@ -133,6 +134,8 @@ def test_every_field_that_a_rule_may_look_at_is_set_in_the_full_example() -> Non
         for field in fields(part):  # type: ignore[arg-type]
             value = getattr(part, field.name)
             assert value not in (None, "", field.default), f"{type(part).__name__}.{field.name}"
+    for field in fields(FULL):
+        assert getattr(FULL, field.name) not in (None, field.default), field.name
     for field in fields(FULL.recipient):
         if field.name != "key":
             assert getattr(FULL.recipient, field.name) not in (None, field.default), field.name

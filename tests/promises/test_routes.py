@@ -18,6 +18,8 @@ PUBLIC = {
     "GET /metrics",
     "GET /schema",
     "GET /.well-known/jwks.json",
+    # Signed by the receiver of the delivery.
+    "POST /v1/deliveries/{delivery:str}/applied",
     "POST /v1/inbound/{provider:str}/{endpoint:str}",
     "GET /v1/inbound/{provider:str}/{endpoint:str}",
     "GET /u/{token:str}",
@@ -54,6 +56,14 @@ ROLES = {
     "POST /v1/subjects/erase": {Role.ADMIN},
     "POST /v1/subjects/link": {Role.COLLECTOR},
     "POST /v1/subjects/unlink": {Role.COLLECTOR},
+    "POST /v1/subjects/trail": {Role.AUDITOR},
+    "POST /v1/subjects/access": {Role.AUDITOR},
+    "GET /v1/access": {Role.AUDITOR},
+    "POST /v1/exports": {Role.AUDITOR},
+    "GET /v1/exports": {Role.AUDITOR},
+    "GET /v1/exports/{export:str}": {Role.AUDITOR},
+    "DELETE /v1/exports/{export:str}": {Role.AUDITOR},
+    "GET /v1/exports/{export:str}/download": {Role.AUDITOR},
     "POST /v1/checks": {Role.SENDER},
     "GET /v1/checks/{check:str}": {Role.SENDER},
     "POST /v1/checks/{check:str}/replay": {Role.SENDER, Role.AUDITOR},
@@ -63,6 +73,16 @@ ROLES = {
     "POST /v1/links": {Role.SENDER},
     "PUT /v1/registries/{registry:str}/snapshots/{as_of:str}": {Role.LEGAL},
     "GET /v1/registries": {Role.LEGAL},
+    "POST /v1/webhooks": {Role.ADMIN},
+    "GET /v1/webhooks": {Role.ADMIN},
+    "GET /v1/webhooks/{webhook:str}": {Role.ADMIN},
+    "POST /v1/webhooks/{webhook:str}/rotate-secret": {Role.ADMIN},
+    "POST /v1/webhooks/{webhook:str}/disable": {Role.ADMIN},
+    "POST /v1/webhooks/{webhook:str}/enable": {Role.ADMIN},
+    "DELETE /v1/webhooks/{webhook:str}": {Role.ADMIN},
+    "GET /v1/webhooks/{webhook:str}/deliveries": {Role.ADMIN},
+    "POST /v1/deliveries/{delivery:str}/retry": {Role.ADMIN},
+    "GET /v1/propagation": {Role.AUDITOR},
     "GET /v1/logs": {Role.AUDITOR},
     "GET /v1/logs/{log:str}/checkpoint": {Role.AUDITOR},
     "GET /v1/logs/{log:str}/tile/{level:str}/{tile:path}": {Role.AUDITOR},
@@ -94,8 +114,11 @@ def address_of(path: str) -> str:
         .replace("{endpoint:str}", "inb_none")
         .replace("{check:str}", "chk_" + "0" * 32)
         .replace("{review:str}", "evt_" + "0" * 32)
+        .replace("{export:str}", "exp_" + "0" * 32)
         .replace("{registry:str}", "us-national-dnc")
         .replace("{as_of:str}", "2026-11-01")
+        .replace("{webhook:str}", "whk_none")
+        .replace("{delivery:str}", "dlv_" + "0" * 32)
         .replace("{log:str}", "consent")
         .replace("{level:str}", "0")
         .replace("{tile:path}", "000")

@@ -19,7 +19,12 @@ from rules.kinds.cross_border import CrossBorder
 from rules.kinds.duties import OneClickUnsubscribe, OptOutDeadline, RecordKeeping
 from rules.kinds.frequency_cap import FrequencyCap
 from rules.kinds.minimum_age import MinimumAge
-from rules.kinds.preconditions import KnownJurisdiction, NotUnderReview, ValidAddress
+from rules.kinds.preconditions import (
+    KnownJurisdiction,
+    NotUnderReview,
+    OptOutsArrived,
+    ValidAddress,
+)
 from rules.kinds.registered_links import RegisteredLinks
 from rules.kinds.registers import Age, RegisterTest
 from rules.kinds.registry_listing import NumberReassignment, RegistryListing
@@ -287,6 +292,7 @@ def personal_terms() -> st.SearchStrategy[Terms]:
         ),
         st.builds(CrossBorder, qualities=some(QUALITIES, 1)),
         st.just(ValidAddress()),
+        st.just(OptOutsArrived()),
         st.just(NotUnderReview()),
         st.builds(
             KnownJurisdiction, researched=st.just(frozenset({"XA"})), spared=some(PURPOSES, 1)

@@ -95,7 +95,8 @@ async def running_service(
     if not (folder / "root.key").exists():
         KeyRing.create(folder, at=clock.now())
     log = io.StringIO()
-    chosen = Settings(data=folder, database_url=database_url, **settings)
+    # A test that wants events carried says so, and to whom.
+    chosen = Settings(data=folder, database_url=database_url, **{"dispatch": False, **settings})
     with open_components(chosen, clock=clock, release=the_law(), log_stream=log) as components:
         doors = create_app(components, routes=routes, fetch=fetch)
         async with (

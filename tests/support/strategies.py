@@ -35,6 +35,8 @@ from rules.vocabulary import (
 
 T = TypeVar("T")
 
+OVERDUE_SINCE = datetime(2026, 11, 1, tzinfo=UTC)
+
 ZONES = tuple(
     map(
         ZoneInfo,
@@ -251,6 +253,7 @@ def batches(draw: st.DrawFn, most: int = 5) -> list[Facts]:
             message=draw(st.sampled_from(messages_here)),
             history=draw(histories()),
             registries=draw(registries()),
+            overdue_since=draw(st.sampled_from((None, None, None, OVERDUE_SINCE))),
         )
         for _ in range(draw(st.integers(1, most)))
     ]

@@ -1,4 +1,4 @@
-"""State the index of subjects in the consent log: daily, and whenever an export asks for it."""
+"""State the index of subjects in its log: daily, and whenever an export asks for it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -36,6 +36,37 @@ def test_every_subjects_head_is_proved(engine: Engine, people: int) -> None:
             assert verify_inclusion(leaves[place], place, people, found.proof, index.root)
 
 
+@pytest.mark.parametrize("log", [Log.CONSENT, Log.DECISIONS])
+@pytest.mark.parametrize("people", [0, 1, 2, 3, 8])
+def test_who_is_not_there_is_proved_by_who_is_beside(engine: Engine, people: int, log: Log) -> None:
+    with engine.begin() as connection:
+        organisation = an_organisation(connection)
+        subjects = sorted(a_subject(connection, organisation) for _ in range(people))
+        entries = [an_entry(subject=one) for one in subjects]
+        append_many(connection, organisation, log, entries, recorded_at=NOW)
+        gaps = [bytes(16), *(_after(one) for one in subjects)]
+        index = subject_index.compute(connection, organisation, log, wanted=[*gaps, *subjects])
+        assert (index.log, index.count) == (log, people)
+        assert set(index.proofs) == set(subjects)
+        assert set(index.absent) == set(gaps)
+        for place, gap in enumerate(gaps):
+            beside = index.absent[gap]
+            assert [one.position for one in beside] == [
+                at for at in (place - 1, place) if 0 <= at < people
+            ]
+            assert [bytes.fromhex(one.head.subject) < gap for one in beside] == [
+                at < place for at in (place - 1, place) if 0 <= at < people
+            ]
+            for one in beside:
+                hashed = leaf_hash(canonical(one.head))
+                assert verify_inclusion(hashed, one.position, people, one.proof, index.root)
+
+
+def _after(id_: bytes) -> bytes:
+    """The next id, which nobody has."""
+    return (int.from_bytes(id_, "big") + 1).to_bytes(16, "big")
+
+
 def test_the_index_is_stated_in_the_log(engine: Engine) -> None:
     with engine.begin() as connection:
         organisation = an_organisation(connection)

@@ -1,0 +1,196 @@
+"""Sees that every lane runs that has something due, until told to stop."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from functools import cache
+from typing import Final
+
+import httpx
+
+from api.dispatch.lanes import Lane, Road
+from api.dispatch.stale import TellStale
+from api.dispatch.works import LetGo, WatchDeadlines
+from api.errors import RetryLaterError
+from api.exchange import Service
+from api.operations.adopt_release import all_organisations
+from api.roles import NO_ORGANISATION
+from consent.keys.key_ring import KeyRing
+from consent.ledger.errors import ReadOnlyError
+from consent.propagation import attempts, deadlines
+from consent.propagation.courier import ATTEMPT_SECONDS
+from consent.propagation.guard import GuardedBackend, Resolve, resolve
+from consent.propagation.laws import Deadlines
+from jurisdictions.releases import Release
+from rules.errors import ComplianceError
+
+LOOK_SECONDS: Final = 1.0
+"""How often it looks whether something has come due: what another process recorded, a retry."""
+
+BREATH_SECONDS: Final = 0.02
+"""After a turn of the writer so long passes before it looks, and then for many turns at once."""
+
+WATCH_SECONDS: Final = 5.0
+STALE_SECONDS: Final = 3600.0
+COUNTRIES_KEPT: Final = timedelta(minutes=1)
+
+
+@cache
+def _public_authorities() -> ssl.SSLContext:
+    """What vouches for an endpoint. Reading it takes a moment, so it is read when first needed."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+class Dispatcher:
+    """The lanes of all endpoints of this process. Other processes have lanes to the same ones:
+    what one has claimed the others leave alone."""
+
+    def __init__(
+        self,
+        service: Service,
+        keys: KeyRing,
+        release: Release,
+        *,
+        to_loopback: bool = False,
+        tls: ssl.SSLContext | None = None,
+        resolver: Resolve = resolve,
+        attempt_seconds: float = ATTEMPT_SECONDS,
+        chance: Callable[[], float] | None = None,
+    ) -> None:
+        self._service = service
+        laws = Deadlines(release)
+        self._road = Road(
+            service=service,
+            keys=keys,
+            laws=laws,
+            countries=self._countries_of,
+            backend=GuardedBackend(to_loopback=to_loopback, resolver=resolver),
+            tls=_public_authorities if tls is None else lambda: tls,
+            attempt_seconds=attempt_seconds,
+        )
+        if chance is not None:
+            self._road.chance = chance
+        self._watch = WatchDeadlines(keys, laws)
+        self._tell_stale = TellStale(keys, release)
+        self._lanes: dict[str, Lane] = {}
+        self._running: dict[str, asyncio.Task[int]] = {}
+        self._countries: dict[str, tuple[float, Mapping[str, str]]] = {}
+        self._woken = asyncio.Event()
+
+    def wake(self, endpoint: str | None = None) -> None:
+        """Look at once; with ``endpoint`` also at that one if it rests."""
+        if endpoint is not None and endpoint in self._lanes:
+            self._lanes[endpoint].wake()
+        self._woken.set()
+
+    async def let_go(self) -> None:
+        """Drop claims of a process that has died: only where there is no other process."""
+        await self._service.writer.submit(LetGo(), None, organisation=NO_ORGANISATION)
+
+    async def run_due(self) -> int:
+        """Attempt all that is due now, at every endpoint; give how many attempts were made."""
+        count = 0
+        while True:
+            await self._start_lanes()
+            if not self._running:
+                return count
+            counts = await asyncio.gather(*self._running.values())
+            count += sum(counts)
+            if not sum(counts):
+                return count
+
+    async def watch(self) -> int:
+        """Reckon deadlines, and tell of those that have passed; give how much there was to do."""
+        now = self._service.clock.now()
+        there = await self._service.reader.run(
+            lambda connection: deadlines.waiting(connection, now=now)
+        )
+        counts = [
+            await self._service.writer.submit(self._watch, one, organisation=one) for one in there
+        ]
+        return sum(counts)
+
+    async def look_for_stale(self) -> int:
+        """Tell of copies of registers that have gone stale; give how many rows were queued."""
+        there = await self._service.reader.run(all_organisations)
+        counts = [
+            await self._service.writer.submit(self._tell_stale, one, organisation=one)
+            for one in there
+        ]
+        return sum(counts)
+
+    async def run_forever(self) -> None:
+        """Attempt what comes due, and watch deadlines, until cancelled."""
+        self._service.writer.after_turns(self._woken.set)
+        watching = [
+            asyncio.create_task(self._do_forever(self.watch, WATCH_SECONDS)),
+            asyncio.create_task(self._do_forever(self.look_for_stale, STALE_SECONDS)),
+        ]
+        try:
+            while True:
+                # What cannot be done now is tried again at the next look.
+                with contextlib.suppress(RetryLaterError, ReadOnlyError):
+                    await self._start_lanes()
+                await self._wait()
+        finally:
+            for task in watching:
+                task.cancel()
+            await self.close()
+
+    async def close(self) -> None:
+        """Stop every lane where it stands; what it had claimed is given back or lapses."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        for lane in self._lanes.values():
+            await lane.close()
+
+    async def _start_lanes(self) -> None:
+        """Start the lane of each endpoint where something is due and that does not run already."""
+        self._running = {id_: task for id_, task in self._running.items() if not task.done()}
+        due = await self._service.reader.run(attempts.due)
+        now = self._service.clock.now()
+        for id_, at in due.items():
+            lane = self._lanes.get(id_)
+            if lane is None:
+                lane = self._lanes[id_] = Lane(id_, self._road)
+            if at <= now and id_ not in self._running and not lane.is_resting(now):
+                self._running[id_] = asyncio.create_task(self._drain(lane))
+
+    async def _drain(self, lane: Lane) -> int:
+        try:
+            return await lane.drain()
+        except Exception as error:
+            self._service.telemetry.work_failed("dispatch", error)
+            return 0
+        finally:
+            self._woken.set()
+
+    async def _wait(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._woken.wait()
+        self._woken.clear()
+        await asyncio.sleep(BREATH_SECONDS)
+
+    async def _do_forever(self, do: Callable[[], Awaitable[int]], every_seconds: float) -> None:
+        while True:
+            try:
+                await do()
+            except ComplianceError as error:  # At the next look again.
+                if not isinstance(error, RetryLaterError | ReadOnlyError):
+                    self._service.telemetry.work_failed("dispatch", error)
+            await asyncio.sleep(every_seconds)
+
+    async def _countries_of(self, organisation: str) -> Mapping[str, str]:
+        at = self._service.clock.monotonic()
+        known = self._countries.get(organisation)
+        if known is None or at - known[0] > COUNTRIES_KEPT.total_seconds():
+            countries = await self._service.reader.run(
+                lambda connection: deadlines.countries_of_senders(connection, organisation)
+            )
+            known = self._countries[organisation] = (at, countries)
+        return known[1]

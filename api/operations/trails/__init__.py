@@ -1,0 +1,1 @@
+"""Trails: reading one, exporting it in the background, and who has done so."""

@@ -1,0 +1,93 @@
+"""The body of a delivery: a CloudEvents 1.0 document, the same bytes at every attempt."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from consent.ledger.identifiers import label_of
+from consent.propagation.words import WebhookEvent
+
+EVENT_PREFIX: Final = "evt"
+CONTENT_TYPE: Final = "application/cloudevents+json"
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event as receivers read it.
+
+    ``source`` and ``id`` together name it once and for all. ``subject`` is the person's opaque
+    id; ``sequence`` the entry's index in its log, named in ``logname``. ``timestamp`` repeats
+    ``time`` under the name that Standard Webhooks gives it.
+    """
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: datetime
+    timestamp: datetime
+    datacontenttype: str = "application/json"
+    subject: str | None = None
+    logname: str | None = None
+    sequence: str | None = None
+    data: Mapping[str, Any]
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to be told: it happened at ``at``. ``log`` and ``index``: where it is on record.
+
+    ``line``: in whose order it is told, where that is not the subject's alone: persons that are
+    linked are one.
+    """
+
+    event: WebhookEvent
+    event_id: bytes
+    at: datetime
+    data: Mapping[str, Any]
+    id_prefix: str = EVENT_PREFIX
+    subject: bytes | None = None
+    line: bytes | None = None
+    log: str | None = None
+    index: int | None = None
+
+    @property
+    def place(self) -> bytes | None:
+        """The line that it stands in."""
+        return self.subject if self.line is None else self.line
+
+
+def source_of(ledger_id: str, organisation: str) -> str:
+    """The ``source`` of an organisation's events: its ledger, whatever host serves it."""
+    return f"urn:cleartosend:{ledger_id}:{organisation}"
+
+
+def body_of(told: Told, source: str) -> bytes:
+    """Write the body that is sealed, signed and sent."""
+    return _ENCODER.encode(
+        CloudEvent(
+            specversion="1.0",
+            id=label_of(told.id_prefix, told.event_id),
+            source=source,
+            type=told.event.value,
+            time=told.at,
+            timestamp=told.at,
+            datacontenttype="application/json",
+            subject=None if told.subject is None else told.subject.hex(),
+            logname=told.log,
+            sequence=None if told.index is None else str(told.index),
+            data=told.data,
+        )
+    )
+
+
+def data_in(body: bytes) -> dict[str, Any]:
+    """Read the data of a body that we wrote."""
+    found: dict[str, Any] = msgspec.json.decode(body, type=_Read).data
+    return found
+
+
+class _Read(msgspec.Struct, frozen=True):
+    data: dict[str, Any]

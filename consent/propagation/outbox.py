@@ -1,0 +1,289 @@
+"""A row for each event and each endpoint that wants it, in the transaction of the event itself.
+
+What is told goes out sealed under the organisation's delivery key, bound to its row, and only
+once the transaction has committed; so nothing is told that did not happen, and nothing that
+happened is forgotten.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from consent import own_addresses, standing
+from consent.among import ByMany
+from consent.events import STOPS, ConsentEvent
+from consent.keys.key_ring import KeyRing
+from consent.keys.sealing import KeyKind
+from consent.ledger.columns import microseconds_of
+from consent.ledger.identifiers import uuid7
+from consent.ledger.leaf import Log
+from consent.ledger.log import Receipt
+from consent.propagation import endpoints
+from consent.propagation.cloud_events import Told, body_of, source_of
+from consent.propagation.endpoints import Listening
+from consent.propagation.tables import webhook_delivery
+from consent.propagation.words import EVENT_OF_KIND, OWED, State, Urgency, WebhookEvent
+from consent.rows import Rows
+from consent.subjects import Whom
+from jurisdictions.addresses import Address
+
+_CONTEXT: Final = b"webhook delivery"
+_C = webhook_delivery.c
+_ROWS = Rows(
+    webhook_delivery,
+    "id",
+    "organisation",
+    "endpoint",
+    "position",
+    "event_id",
+    "event",
+    "log",
+    "sequence",
+    "subject",
+    "urgency",
+    "state",
+    "due_at",
+    "attempt_count",
+    "recorded_at",
+    "sealed_body",
+)
+_LAST_POSITION = ByMany(
+    lambda among: (
+        sa.select(_C.endpoint, sa.func.max(_C.position))
+        .where(among(_C.endpoint, "ids"))
+        .group_by(_C.endpoint)
+    )
+)
+_IN_LINE = ByMany(
+    lambda among: (
+        sa.select(_C.subject, _C.endpoint)
+        .where(among(_C.subject, "subjects"), _C.state == sa.literal_column("'pending'"))
+        .distinct()
+    )
+)
+_KNOWN = ByMany(
+    lambda among: sa.select(_C.event_id, _C.endpoint).where(among(_C.event_id, "event_ids"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A consent event that was put on record in this transaction."""
+
+    whom: Whom
+    event: ConsentEvent
+    subject: bytes
+    receipt: Receipt
+
+
+def tell_recorded(
+    connection: Connection,
+    organisation: str,
+    happened: Sequence[Happened],
+    *,
+    keys: KeyRing,
+    now: datetime,
+) -> int:
+    """Queue what endpoints want to know of events just recorded; give how many rows.
+
+    The body of an opt-out names every address of the person: it holds for all of them.
+    """
+    told = [one for one in happened if one.event.event in EVENT_OF_KIND]
+    if not told:
+        return 0
+    listening = endpoints.listening(connection, organisation)
+    wanted = {event for event in EVENT_OF_KIND.values() if _wanted(listening, event)}
+    told = [one for one in told if EVENT_OF_KIND[one.event.event] in wanted]
+    if not told:
+        return 0
+    linked = _linked_with(connection, organisation, {one.subject for one in told}, keys)
+    return tell(
+        connection,
+        organisation,
+        [
+            Told(
+                event=EVENT_OF_KIND[one.event.event],
+                event_id=one.receipt.event_id,
+                at=now,
+                subject=one.subject,
+                line=min(one.subject, *others) if others else one.subject,
+                log=Log.CONSENT.value,
+                index=one.receipt.index,
+                data=_data_of(
+                    one.event, _addresses_of(connection, organisation, one, others, keys)
+                ),
+            )
+            for one in told
+            for others in (linked.get(one.subject, ()),)
+        ],
+        listening=listening,
+        keys=keys,
+        now=now,
+    )
+
+
+def tell(
+    connection: Connection,
+    organisation: str,
+    told: Sequence[Told],
+    *,
+    keys: KeyRing,
+    now: datetime,
+    listening: Sequence[Listening] | None = None,
+    once: bool = False,
+) -> int:
+    """Queue each for every endpoint that wants it, in order; give how many rows were made.
+
+    Runs under the lock of the organisation's logs. ``once``: what was queued under this event
+    id before is left out, for events that are no entry of a log.
+    """
+    if listening is None:
+        listening = endpoints.listening(connection, organisation)
+    wanted = [(one, by) for one in told for by in listening if by.wants(one.event)]
+    if once and wanted:
+        known = set(map(tuple, _known(connection, [one.event_id for one, _ in wanted])))
+        wanted = [(one, by) for one, by in wanted if (one.event_id, by.id) not in known]
+    if not wanted:
+        return 0
+    source = source_of(keys.ledger_id, organisation)
+    bodies = {id(one): body_of(one, source) for one in {id(one): one for one, _ in wanted}.values()}
+    positions = _last_positions(connection, {by.id for _, by in wanted})
+    in_line = _in_line(connection, {one.place for one, _ in wanted if one.place is not None})
+    at = microseconds_of(now)
+    rows: list[tuple[Any, ...]] = []
+    for one, by in wanted:
+        id_ = uuid7(now)
+        place = positions[by.id] = positions.get(by.id, -1) + 1
+        line = (one.place, by.id)
+        waits = one.place is not None and line in in_line
+        in_line.add(line)
+        rows.append(
+            (
+                id_,
+                organisation,
+                by.id,
+                place,
+                one.event_id,
+                one.event.value,
+                one.log,
+                one.index,
+                one.place,
+                int(Urgency.FIRST if one.event in OWED else Urgency.OTHER),
+                State.PENDING.value,
+                None if waits else at,
+                0,
+                at,
+                seal_body(organisation, id_, bodies[id(one)], keys=keys, now=now),
+            )
+        )
+    _ROWS.insert(connection, rows)
+    return len(rows)
+
+
+def seal_body(organisation: str, id_: bytes, body: bytes, *, keys: KeyRing, now: datetime) -> bytes:
+    """Seal the body of the delivery ``id_``."""
+    return keys.seal(organisation, KeyKind.DELIVERY, body, _CONTEXT, id_, at=now)
+
+
+def open_body(organisation: str, id_: bytes, sealed: bytes, *, keys: KeyRing) -> bytes:
+    """Open it again. ``BrokenSealError``: it was changed, or belongs to another row."""
+    return keys.open_sealed(organisation, KeyKind.DELIVERY, sealed, _CONTEXT, id_)
+
+
+def erasure_of(
+    receipt: Receipt, subject: bytes | None, addresses: Iterable[str], at: datetime
+) -> Told:
+    """What is told of an erasure: whom to forget, which only their addresses say."""
+    return Told(
+        event=WebhookEvent.ERASED,
+        event_id=receipt.event_id,
+        at=at,
+        subject=subject,
+        log=Log.CONSENT.value,
+        index=receipt.index,
+        data={"addresses": sorted(addresses), "occurred_at": at},
+    )
+
+
+def _wanted(listening: Sequence[Listening], event: WebhookEvent) -> bool:
+    return any(by.wants(event) for by in listening)
+
+
+def _data_of(event: ConsentEvent, addresses: Sequence[str]) -> dict[str, Any]:
+    """What a receiver acts on. What is null was not said: of an opt-out, that it covers all."""
+    data: dict[str, Any] = {
+        "event": event.event.value,
+        "address": addresses[0] if addresses else None,
+        "addresses": list(addresses),
+        "sender": event.sender,
+        "channel": event.channel,
+        "purpose": event.purpose,
+        "topic": event.topic,
+        "brand": event.brand,
+        "occurred_at": event.at,
+    }
+    if event.level is not None:
+        data["level"] = event.level.word
+    if event.via is not None:
+        data["via"] = event.via
+    if event.flags:
+        data["flags"] = list(event.flags)
+    return data
+
+
+def _linked_with(
+    connection: Connection, organisation: str, people: Collection[bytes], keys: KeyRing
+) -> dict[bytes, tuple[bytes, ...]]:
+    """Who else is each of these persons, as their standings say, which this turn has just written.
+
+    Of one that does not open nobody knows; its person's checks are refused meanwhile.
+    """
+    rows = standing.load_rows(connection, organisation, list(people))
+    opened = {
+        id_: standing.open_row(keys, organisation, id_, row[0], row) for id_, row in rows.items()
+    }
+    return {
+        id_: one.linked
+        for id_, one in opened.items()
+        if isinstance(one, standing.Standing) and one.linked
+    }
+
+
+def _addresses_of(
+    connection: Connection,
+    organisation: str,
+    one: Happened,
+    linked: Sequence[bytes],
+    keys: KeyRing,
+) -> list[str]:
+    """The address that an event came for first, and then all others that it holds for.
+
+    Addresses are told by their persons' own entries only.
+    """
+    own = [one.whom] if isinstance(one.whom, Address) else []
+    spelt = {spelling for address in own for spelling in address.spellings}
+    asked = () if own and one.event.event not in STOPS else linked
+    others: set[str] = set()
+    for person in (*asked, *(() if own else (one.subject,))):
+        found, _, _ = own_addresses.addresses_of(connection, organisation, person, keys)
+        others.update(found)
+    return [address.normalised for address in own] + sorted(others - spelt)
+
+
+def _last_positions(connection: Connection, ids: Collection[str]) -> dict[str, int]:
+    return dict(map(tuple, _LAST_POSITION.fetch(connection, {"ids": sorted(ids)})))
+
+
+def _in_line(connection: Connection, subjects: Collection[bytes]) -> set[tuple[bytes | None, str]]:
+    if not subjects:
+        return set()
+    rows = _IN_LINE.fetch(connection, {"subjects": sorted(subjects)})
+    return {(subject, endpoint) for subject, endpoint in rows}
+
+
+def _known(connection: Connection, event_ids: Collection[bytes]) -> Sequence[Sequence[Any]]:
+    return _KNOWN.fetch(connection, {"event_ids": sorted(event_ids)})
