@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TextIO
 
 from litestar import Litestar
@@ -39,7 +38,7 @@ from api.inbound import receiving
 from api.inbound.aws_sns import Fetch, fetch_https
 from api.inbound.providers import all_providers
 from api.inbound.receiving import Inbound
-from api.openapi import SchemaDocument, openapi_config
+from api.openapi import SchemaDocument, openapi_config, service_version
 from api.operations.adopt_release import AdoptRelease
 from api.operations.check_messages import CheckMessages, Gate
 from api.operations.decide_reviews import DecideReviews
@@ -122,9 +121,7 @@ ROUTES: tuple[Any, ...] = (
     keys.post_key_revocation,
     rotation.post_rotation,
     rotation.post_destruction,
-    retention.get_retention,
-    retention.put_retention,
-    retention.post_month,
+    *retention.ROUTES,
     organisations.post_organisation,
     organisations.get_organisations,
     senders.put_sender,
@@ -343,13 +340,12 @@ def create_app(
     adopt, keeper = AdoptRelease(release, key_ring), KeyKeeper(key_ring)
     signer = CheckpointSigner(service, key_ring, components.vault)
     runner = _runner_of(components, signer)
-    to_loopback = components.settings.webhooks_to_loopback
-    dispatcher = Dispatcher(service, key_ring, release, to_loopback=to_loopback)
+    propagation = _propagation(components)
+    dispatcher: Dispatcher = propagation["dispatcher"]
     made = {
-        **_for_exports(components, runner),
-        "change_webhooks": ChangeWebhooks(key_ring),
+        **propagation,
+        **_for_auditors(components, runner, gate),
         "check_messages": CheckMessages(gate),
-        "dispatcher": dispatcher,
         "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
         "erase_subjects": EraseSubjects(key_ring, components.erasures),
@@ -367,23 +363,13 @@ def create_app(
         "key_ring": key_ring,
         "link_subjects": LinkSubjects(key_ring),
         "load_registry": LoadRegistry(components.registries),
-        "make_webhooks": MakeWebhooks(key_ring, to_loopback=to_loopback),
         "make_links": make_links,
         "put_senders": PutSenders(),
         "readiness": Readiness(release=release.id),
         "registries": components.registries,
         "record_access": RecordAccess(),
         "release": release,
-        "replay_gate": ReplayGate(
-            keys=key_ring,
-            registries=components.registries,
-            release=release,
-            versions=gate.versions,
-        ),
-        "retention_keeper": RetentionKeeper(key_ring, release, components.erasures),
-        "report_applied": ReportApplied(),
         "report_sending": ReportSending(key_ring, release=release.digest),
-        "retry_deliveries": RetryDeliveries(),
         "revoke_keys": RevokeKeys(),
         "stopping": Stopping(EventWorks(recording), key_ring),
         "unlink_subjects": UnlinkSubjects(key_ring),
@@ -405,21 +391,29 @@ def _runner_of(components: Components, signer: CheckpointSigner) -> ExportRunner
     )
 
 
-def _for_exports(components: Components, runner: ExportRunner) -> dict[str, Any]:
+def _for_auditors(components: Components, runner: ExportRunner, gate: Gate) -> dict[str, Any]:
+    keys, release = components.keys, components.release
     return {
         "ask_exports": AskExports(components.keys),
         "change_jobs": ChangeJobs(),
         "export_files": components.export_files,
         "export_runner": runner,
+        "replay_gate": ReplayGate(gate),
+        "retention_keeper": RetentionKeeper(keys, release, components.erasures),
     }
 
 
-def service_version() -> str:
-    """The version that is installed."""
-    try:
-        return version("cleartosend")
-    except PackageNotFoundError:
-        return "0"
+def _propagation(components: Components) -> dict[str, Any]:
+    keys, to_loopback = components.keys, components.settings.webhooks_to_loopback
+    return {
+        "change_webhooks": ChangeWebhooks(keys),
+        "dispatcher": Dispatcher(
+            components.service, keys, components.release, to_loopback=to_loopback
+        ),
+        "make_webhooks": MakeWebhooks(keys, to_loopback=to_loopback),
+        "report_applied": ReportApplied(),
+        "retry_deliveries": RetryDeliveries(),
+    }
 
 
 def _litestar(

@@ -10,6 +10,8 @@ import click
 from api.cli.access import access
 from api.cli.check import check
 from api.cli.database_role import database_role
+from api.cli.decisions.replay import replay
+from api.cli.decisions.retention import retention
 from api.cli.erase import erase
 from api.cli.export import export
 from api.cli.init import init
@@ -19,8 +21,6 @@ from api.cli.organisations import organisations
 from api.cli.output import Exit, say_error
 from api.cli.propagation import propagation
 from api.cli.registries import registries
-from api.cli.replay import replay
-from api.cli.retention import retention
 from api.cli.rules import rules
 from api.cli.scenarios import scenarios
 from api.cli.serve import serve

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.decisions.replay import ROWS_SHOWN, SINCE, UNTIL
 from api.cli.options import ORGANISATION, has_folder, prints
 from api.cli.output import Exit, Output
-from api.cli.replay import ROWS_SHOWN, SINCE, UNTIL
 from api.settings import Settings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from api.call import BODY_SIZE_MAX, Answer, Call, unchanged
 from api.decoding import decode
 from api.errors import BodyTooLargeError, InvalidRequestError
 from api.openapi import body_shapes, shown
-from api.operations.assess_events import AssessmentAnswer, Given, assess_events
+from api.operations.assess.records import AssessmentAnswer, Given, assess_events
 from api.problems import Problem, problem_of
 from api.roles import Role, open_to
 from api.v1.consent_events import (

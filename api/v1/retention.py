@@ -114,6 +114,9 @@ async def post_month(
     return Answer(Reply(200, msgspec.json.encode(told)))
 
 
+ROUTES = (get_retention, put_retention, post_month)
+
+
 def _response(
     organisation: str, setting: RetentionSetting, keeper: RetentionKeeper
 ) -> RetentionResponse:

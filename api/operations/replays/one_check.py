@@ -1,6 +1,5 @@
 """Make a decision again as it then stood, and tell whether it comes to the same."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, select
 
 from api.errors import ForbiddenError
-from api.operations.check_messages import ID_PREFIX
+from api.operations.check_messages import ID_PREFIX, Gate
 from api.operations.read_check import duty_told, reason_told
 from api.roles import Caller, Role
 from api.tables import api_key
@@ -19,8 +18,6 @@ from audit.replay import Differed, Proof, Replay, Replayed, Told
 from consent.keys.key_ring import KeyRing
 from consent.ledger.identifiers import id_of, label_of
 from consent.ledger.leaf import Log, decode_leaf
-from consent.registries.snapshots import Registries
-from jurisdictions.releases import Release
 from rules.errors import ComplianceError
 
 _PERSONS = select(api_key.c.id, api_key.c.person).where(
@@ -57,25 +54,28 @@ class ReplayAnswer(msgspec.Struct, frozen=True, kw_only=True):
     proof: Proof
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ReplayGate:
-    """What making decisions again needs; the law that is at hand is that which decides now."""
+    """Makes decisions again with what decides now; its law is the only one that is at hand."""
 
-    keys: KeyRing
-    registries: Registries
-    release: Release
-    versions: Mapping[str, str]
+    gate: Gate
+
+    @property
+    def keys(self) -> KeyRing:
+        """What opens decisions."""
+        return self.gate.keys
 
     def of(self, connection: Connection, organisation: str) -> Replay:
         """For the decisions of one organisation, on one state of the database."""
+        gate = self.gate
         return Replay(
             connection,
             organisation,
-            keys=self.keys,
-            registries=self.registries,
-            releases={self.release.digest: self.release},
-            present=self.release,
-            versions=self.versions,
+            keys=gate.keys,
+            registries=gate.registries,
+            releases={gate.release.digest: gate.release},
+            present=gate.release,
+            versions=gate.versions,
         )
 
 
