@@ -330,13 +330,7 @@ def create_app(
     key_ring, release = components.keys, components.release
     recording = RecordEvents(key_ring, release=release.digest)
     make_links = MakeLinks(key_ring, components.settings.public_base_url)
-    gate = Gate(
-        release=release,
-        keys=key_ring,
-        registries=components.registries,
-        permits=PermitSigner(*key_ring.permit_key()),
-        links=make_links,
-    )
+    gate = _gate_of(components, make_links)
     adopt, keeper = AdoptRelease(release, key_ring), KeyKeeper(key_ring)
     signer = CheckpointSigner(service, key_ring, components.vault)
     runner = _runner_of(components, signer)
@@ -378,6 +372,16 @@ def create_app(
     app = _litestar(routes, made, lifespan=untold.lifespan(components.settings))
     front, operator = Front(app, service), Front(app, service, operator=True)
     return Doors(front, operator, app, signer, dispatcher, runner)
+
+
+def _gate_of(components: Components, make_links: MakeLinks) -> Gate:
+    return Gate(
+        release=components.release,
+        keys=components.keys,
+        registries=components.registries,
+        permits=PermitSigner(*components.keys.permit_key()),
+        links=make_links,
+    )
 
 
 def _runner_of(components: Components, signer: CheckpointSigner) -> ExportRunner:

@@ -7,7 +7,7 @@ are by the next look of ``retain.py``.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, bindparam, select
 
 from audit import decisions, jobs
 from consent.erasure import ERASE, PastErasure, repeat
@@ -25,19 +25,17 @@ from consent.tables import suppression
 AT_ONCE = 500
 
 _ERASED = (
-    select(log_entry.c.organisation, log_entry.c.event_id)
+    select(suppression.c.organisation, suppression.c.idx)
     .distinct()
-    .select_from(
-        suppression.join(
-            log_entry,
-            (log_entry.c.organisation == suppression.c.organisation)
-            & (log_entry.c.idx == suppression.c.idx)
-            & (log_entry.c.log == Log.CONSENT.value),
-        )
-    )
     .where(suppression.c.kind == ERASE)
+    .order_by(suppression.c.organisation, suppression.c.idx)
 )
 """Every erasure that this database knows of: each leaves a token, whoever was erased."""
+_IDS = select(log_entry.c.event_id).where(
+    log_entry.c.organisation == bindparam("organisation"),
+    log_entry.c.log == Log.CONSENT.value,
+    log_entry.c.idx.in_(bindparam("places", expanding=True)),
+)
 
 Told = tuple[str, PastErasure | Expiry]
 
@@ -116,7 +114,17 @@ def _make(engine: Engine, journal: ErasureJournal) -> None:
 def unknown_to(connection: Connection, told: Iterable[Told]) -> int:
     """How many erasures this database has of which ``told`` does not tell."""
     known = {(organisation, _id_of(organisation, past)) for organisation, past in told}
-    return sum(tuple(row) not in known for row in connection.execute(_ERASED))
+    # One after the other: joined, SQLite would read every suppression for every entry.
+    places: dict[str, list[int]] = {}
+    for organisation, index in connection.execute(_ERASED):
+        places.setdefault(organisation, []).append(index)
+    unknown = 0
+    for organisation, of_organisation in places.items():
+        for start in range(0, len(of_organisation), AT_ONCE):
+            some = of_organisation[start : start + AT_ONCE]
+            ids = connection.execute(_IDS, {"organisation": organisation, "places": some})
+            unknown += sum((organisation, id_) not in known for id_ in ids.scalars())
+    return unknown
 
 
 def _refuse_unknown(connection: Connection, journal: ErasureJournal, told: Sequence[Told]) -> None:

@@ -11,9 +11,9 @@ from datetime import UTC, date
 from importlib import resources
 from itertools import chain, islice
 from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, bindparam
 
 from audit.errors import ExportError
@@ -38,6 +38,7 @@ from consent.ledger.tiles import TILE_HEIGHT, TILE_WIDTH, tile_width
 from consent.ledger.tree import HASH_SIZE
 
 FORMAT = "cleartosend-bundle/1"
+MANIFEST_NAME = "manifest"
 _SCOPES: Mapping[type[Part], str] = {WholeLog: "log", LogRange: "range", Trail: "trail"}
 _TILES_AT_ONCE = 128
 
@@ -85,7 +86,7 @@ def write_bundle(
     whose: str | None = None,
     kept: Mapping[Log, Collection[int]] = MappingProxyType({}),
     extras: Iterable[tuple[str, Iterable[bytes]]] = (),
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Write a bundle of ``parts``, one for each log, to ``sink``; give its manifest.
 
     ``connection`` has to see one state throughout: a transaction of repeatable reads. The same
@@ -104,7 +105,7 @@ def write_bundle(
         ]
         files: dict[str, str] = {}
         logs = [writer.write(files, spooled) for writer in writers]
-        manifest: dict[str, object] = {
+        manifest: dict[str, Any] = {
             "asked": asked,
             "files": files,
             "logs": logs,
@@ -119,14 +120,18 @@ def write_bundle(
         story = [(name, spooled[name]) for name in (JSON_NAME, CSV_NAME) if name in spooled]
         for name, chunks in chain(story, own, extras):
             files[name] = container.add(name, chunks)
-        container.add("manifest", [_signed(manifest, writers).encode()])
+        container.add(MANIFEST_NAME, [signed_manifest(manifest, keys).encode()])
     return manifest
 
 
-def _signed(manifest: Mapping[str, object], writers: Sequence["_LogWriter"]) -> str:
+def signed_manifest(manifest: Mapping[str, Any], keys: KeyRing) -> str:
     """The manifest as a note that the key of each log has signed."""
     text = f"{FORMAT}\n{canonical(manifest).decode()}\n"
-    notes = [sign_note(text, one.tree.origin, one.signing_keys()) for one in writers]
+    organisation = manifest["organisation"]
+    notes = [
+        sign_note(text, log["origin"], keys.log_signing_keys(organisation, Log(log["log"])))
+        for log in manifest["logs"]
+    ]
     return notes[0] + "".join(note.removeprefix(f"{text}\n") for note in notes[1:])
 
 
@@ -177,10 +182,6 @@ class _LogWriter:
         """The public keys of this log."""
         public = self._keys.log_public_keys(self._organisation, self._part.log)
         return [Verifier(self.tree.origin, key) for key in public]
-
-    def signing_keys(self) -> list[Ed25519PrivateKey]:
-        """The keys that sign this log's notes."""
-        return self._keys.log_signing_keys(self._organisation, self._part.log)
 
     def write(
         self, files: dict[str, str], spooled: Mapping[str, Iterable[bytes]]

@@ -61,7 +61,10 @@ _STORY = """\
   trail.jsonl             the same for programs: each leaf and what was sealed for it, unchanged
 """
 _DOCUMENTS = """\
-  trail.txt               the story in plain words; read this first
+  report.pdf              the report: the whole story to read or print; read this first
+  report.html             the same for a browser
+  trail.txt               the story in plain words, without the proofs
+  consent-records.jsonld  the consents after ISO/IEC TS 27560, with W3C DPV terms (JSON-LD)
 """
 _LIMITS_OF_PERSON = """\
   - That the address is this person's: the operator finds a person by a keyed hash of the address,
