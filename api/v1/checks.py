@@ -200,6 +200,9 @@ async def post_not_sent(
     return await _report(check, request, report_sending, Outcome.NOT_SENT, data)
 
 
+ROUTES = (post_check, get_check, post_replay, post_sent, post_not_sent)
+
+
 async def _report(
     check: str,
     request: Call,
