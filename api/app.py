@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TextIO
 
 from litestar import Litestar
@@ -19,6 +18,7 @@ from sqlalchemy import Connection, Engine
 from api import data_folder
 from api.background import (
     adopt_everywhere,
+    retain_forever,
     rotate_forever,
     sign_forever,
     state_indexes_forever,
@@ -38,7 +38,7 @@ from api.inbound import receiving
 from api.inbound.aws_sns import Fetch, fetch_https
 from api.inbound.providers import all_providers
 from api.inbound.receiving import Inbound
-from api.openapi import SchemaDocument, openapi_config
+from api.openapi import SchemaDocument, openapi_config, service_version
 from api.operations.adopt_release import AdoptRelease
 from api.operations.check_messages import CheckMessages, Gate
 from api.operations.decide_reviews import DecideReviews
@@ -56,12 +56,14 @@ from api.operations.receive_reply import ReceiveReplies
 from api.operations.record_access import RecordAccess
 from api.operations.record_events import RecordEvents
 from api.operations.replay_erasures import replay_erasures, withheld
+from api.operations.replays.one_check import ReplayGate
 from api.operations.report_sending import ReportSending
 from api.operations.rotate_keys import KeyKeeper
 from api.operations.trails.ask_export import AskExports
 from api.operations.trails.export_files import ExportFiles
 from api.operations.trails.run_exports import AT_ONCE, ChangeJobs, ExportRunner
 from api.operations.upkeep.open_ledger import open_ledger
+from api.operations.upkeep.retain import RetentionKeeper
 from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.problems import answer_problem
 from api.public import one_click, preferences
@@ -73,6 +75,7 @@ from api.settings import Settings
 from api.telemetry import Telemetry
 from api.v1 import (
     access,
+    assessments,
     checks,
     consent_events,
     deliveries,
@@ -87,6 +90,7 @@ from api.v1 import (
     permits,
     reconciliation,
     registries,
+    retention,
     reviews,
     rotation,
     senders,
@@ -119,12 +123,14 @@ ROUTES: tuple[Any, ...] = (
     keys.post_key_revocation,
     rotation.post_rotation,
     rotation.post_destruction,
+    *retention.ROUTES,
     organisations.post_organisation,
     organisations.get_organisations,
     senders.put_sender,
     senders.get_senders,
     senders.get_sender,
     consent_events.post_consent_events,
+    assessments.post_assessment,
     opt_outs.post_opt_out,
     inbound_endpoints.post_inbound_endpoint,
     inbound_endpoints.get_inbound_endpoints,
@@ -147,10 +153,7 @@ ROUTES: tuple[Any, ...] = (
     subjects.post_erasure,
     subjects.post_link,
     subjects.post_unlink,
-    checks.post_check,
-    checks.get_check,
-    checks.post_sent,
-    checks.post_not_sent,
+    *checks.ROUTES,
     links.post_links,
     permits.post_verification,
     permits.get_permit_keys,
@@ -335,7 +338,7 @@ def create_app(
     dispatcher: Dispatcher = propagation["dispatcher"]
     made = {
         **propagation,
-        **_for_exports(components, runner),
+        **_for_auditors(components, runner, gate),
         "check_messages": CheckMessages(gate),
         "decide_reviews": DecideReviews(key_ring, release=release.digest),
         "document": document,
@@ -365,7 +368,7 @@ def create_app(
         "stopping": Stopping(EventWorks(recording), key_ring),
         "unlink_subjects": UnlinkSubjects(key_ring),
     }
-    untold = _Untold(service, signer, adopt, keeper, dispatcher, runner)
+    untold = _Untold(service, signer, adopt, keeper, dispatcher, runner, made["retention_keeper"])
     app = _litestar(routes, made, lifespan=untold.lifespan(components.settings))
     front, operator = Front(app, service), Front(app, service, operator=True)
     return Doors(front, operator, app, signer, dispatcher, runner)
@@ -392,12 +395,15 @@ def _runner_of(components: Components, signer: CheckpointSigner) -> ExportRunner
     )
 
 
-def _for_exports(components: Components, runner: ExportRunner) -> dict[str, Any]:
+def _for_auditors(components: Components, runner: ExportRunner, gate: Gate) -> dict[str, Any]:
+    keys, release = components.keys, components.release
     return {
         "ask_exports": AskExports(components.keys),
         "change_jobs": ChangeJobs(),
         "export_files": components.export_files,
         "export_runner": runner,
+        "replay_gate": ReplayGate(gate),
+        "retention_keeper": RetentionKeeper(keys, release, components.erasures),
     }
 
 
@@ -418,14 +424,6 @@ def _propagation(components: Components) -> dict[str, Any]:
         "retry_deliveries": RetryDeliveries(),
         "tell_again": TellAgain(keys),
     }
-
-
-def service_version() -> str:
-    """The version that is installed."""
-    try:
-        return version("cleartosend")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _litestar(
@@ -466,6 +464,7 @@ class _Untold:
     keeper: KeyKeeper
     dispatcher: Dispatcher
     exports: ExportRunner
+    retention: RetentionKeeper
 
     def lifespan(self, settings: Settings) -> Any:
         """What Litestar runs around all requests."""
@@ -500,6 +499,7 @@ class _Untold:
             sign_forever(service.writer, self.signer),
             state_indexes_forever(service),
             rotate_forever(service, self.keeper),
+            retain_forever(service, self.retention),
             self.exports.run_forever(),
         ]
         if settings.dispatch:

@@ -12,6 +12,7 @@ from api.exchange import Service
 from api.idempotency import forget_expired
 from api.operations.adopt_release import AdoptRelease, all_organisations
 from api.operations.rotate_keys import KeyKeeper
+from api.operations.upkeep.retain import RetentionKeeper
 from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.operations.upkeep.state_index import StatedIndex, StateIndex, is_due
 from api.roles import NO_ORGANISATION
@@ -30,6 +31,9 @@ INDEX_SECONDS = 3600.0
 INDEX_FIRST_SECONDS = 60.0
 """A command that opens the ledger for a moment does not state an index."""
 ROTATION_SECONDS = 3600.0
+RETENTION_SECONDS = 3600.0
+RETENTION_FIRST_SECONDS = 90.0
+"""A command that opens the ledger for a moment lets nothing go."""
 
 
 class Sweep:
@@ -101,6 +105,20 @@ async def state_indexes(service: Service, work: StateIndex) -> int:
         receipt = await service.writer.submit(work, request, organisation=organisation)
         stated += receipt is not None
     return stated
+
+
+async def retain_forever(
+    service: Service, keeper: RetentionKeeper, *, every_seconds: float = RETENTION_SECONDS
+) -> None:
+    """Let go of what has outlived its retention, now and then until cancelled."""
+    await asyncio.sleep(RETENTION_FIRST_SECONDS)
+    while True:
+        try:
+            for id_ in await service.reader.run(all_organisations):
+                await keeper.keep(service, id_)
+        except ComplianceError as error:
+            service.telemetry.work_failed("retain", error)
+        await asyncio.sleep(every_seconds)
 
 
 async def rotate_forever(

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
@@ -55,6 +56,14 @@ May this message go to this person, now? Ask before every send; no answer, no me
 Errors are RFC 9457 problem documents. Times are RFC 3339 with an offset. An unknown field is an
 error. Addresses travel in bodies, never in URLs.
 """
+
+
+def service_version() -> str:
+    """The version that is installed."""
+    try:
+        return version("cleartosend")
+    except PackageNotFoundError:
+        return "0"
 
 
 def openapi_config(version: str) -> OpenAPIConfig:

@@ -56,6 +56,8 @@ STATUS_OF: dict[str, tuple[int, str]] = {
     "not_allowed": (409, "The message was not allowed"),
     "review_decided": (409, "The reply has been decided on"),
     "registry_conflict": (409, "Another copy of that date is on record"),
+    "decision_expired": (410, "The decision has outlived its retention"),
+    "subject_erased": (410, "The person was erased"),
     "body_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "Not a media type that is read here"),
     "import_throttled": (429, "Imports give way for now"),

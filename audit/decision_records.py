@@ -144,7 +144,7 @@ class DecisionWriter:
         return _ENCODER.encode(
             _Canonical(
                 facts=f"sha256:{sha256(facts).hexdigest()}",
-                findings=tuple([_finding(finding) for finding in decision.findings]),
+                findings=tuple([finding_record(finding) for finding in decision.findings]),
                 not_before=decision.not_before,
                 obligations=self._obligations(decision.obligations),
                 permitted_until=decision.permitted_until,
@@ -196,7 +196,13 @@ def open_payload_of(payload: bytes) -> OpenedDecision:
     )
 
 
-def _finding(finding: Finding) -> FindingRecord:
+def read_canonical(written: bytes) -> CanonicalDecision:
+    """Read the canonical bytes of a decision."""
+    return _DECISIONS.decode(written)
+
+
+def finding_record(finding: Finding) -> FindingRecord:
+    """A finding as it goes on record."""
     return FindingRecord(
         code=finding.code,
         detail=_detail(finding.detail),

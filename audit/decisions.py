@@ -5,13 +5,13 @@ person on record stands by their id, a stranger by a token of that month. When t
 destroyed, the entry still verifies and says nothing.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from audit import tables
 from audit.decision_records import (
@@ -21,7 +21,7 @@ from audit.decision_records import (
     Read,
     open_payload_of,
 )
-from audit.errors import DecisionSealedError, UnknownDecisionError
+from audit.errors import DecisionExpiredError, DecisionSealedError, UnknownDecisionError
 from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import (
@@ -32,15 +32,23 @@ from consent.keys.sealing import (
     open_payload,
     seal_payload,
 )
-from consent.ledger.entries import Entry, StoredPayload, find_entries, read_payloads
+from consent.ledger.entries import (
+    Entry,
+    StoredPayload,
+    find_entries,
+    read_entries,
+    read_payloads,
+)
 from consent.ledger.leaf import Log, decode_leaf
 from consent.ledger.log import Receipt, SealedEntry, append_many
+from consent.ledger.tables import log_entry
 from rules.decision import Decision
 from rules.errors import ComplianceError
 from rules.facts import Facts
 
 ENTRY_TYPE = "check"
 SCHEMA_VERSION = 1
+DECISIONS_AT_ONCE = 256
 
 # One nonce for all tokens, so that equal persons give equal tokens within a month. GCM-SIV is
 # made for that: it then tells that two values are equal, and nothing else.
@@ -67,6 +75,13 @@ _FORGET = delete(tables.decision_alias).where(
 _FORGET_MONTH = delete(tables.decision_alias).where(
     tables.decision_alias.c.organisation == bindparam("its_organisation"),
     tables.decision_alias.c.key_version == bindparam("version"),
+)
+
+_SPAN = select(func.min(log_entry.c.idx), func.max(log_entry.c.idx)).where(
+    log_entry.c.organisation == bindparam("organisation"),
+    log_entry.c.log == Log.DECISIONS.value,
+    log_entry.c.recorded_at >= bindparam("since"),
+    log_entry.c.recorded_at < bindparam("until"),
 )
 
 
@@ -157,7 +172,7 @@ def find_many(
     found: dict[bytes, RecordedDecision | ComplianceError] = {}
     for id_ in ids:
         entry = entries.get(id_)
-        if entry is None or entry.log is not Log.DECISIONS:
+        if entry is None or not is_decision(entry):
             found[id_] = UnknownDecisionError("there is no decision of that id")
             continue
         try:
@@ -167,6 +182,33 @@ def find_many(
         else:
             found[id_] = RecordedDecision(id_, entry, opened, entry.subject, blind_indexes.get(id_))
     return found
+
+
+def is_decision(entry: Entry) -> bool:
+    """Tell a decision from what else stands in its log."""
+    return entry.log is Log.DECISIONS and decode_leaf(entry.leaf).type == ENTRY_TYPE
+
+
+def span_of(
+    connection: Connection, organisation: str, *, since: datetime, until: datetime | None = None
+) -> tuple[int, int]:
+    """The part of the log, as ``[first, end)``, that holds all entries recorded in that time."""
+    latest = until or datetime.max.replace(tzinfo=UTC)
+    wanted = {"organisation": organisation, "since": since, "until": latest}
+    first, last = connection.execute(_SPAN, wanted).one()
+    return (0, 0) if first is None else (first, last + 1)
+
+
+def walk(
+    connection: Connection, organisation: str, first: int, end: int, *, keys: KeyRing
+) -> Iterator[list[tuple[Entry, RecordedDecision | ComplianceError]]]:
+    """The decisions of ``[first, end)`` in order, some hundred at once; or why one is not read."""
+    for start in range(first, end, DECISIONS_AT_ONCE):
+        stop = min(start + DECISIONS_AT_ONCE, end)
+        entries = read_entries(connection, organisation, Log.DECISIONS, start, stop)
+        made = [entry for entry in entries if is_decision(entry)]
+        found = find_many(connection, organisation, [one.event_id for one in made], keys=keys)
+        yield [(entry, found[entry.event_id]) for entry in made]
 
 
 def token_of(key: SealingKey, organisation: str, blind_index: bytes) -> bytes:
@@ -260,7 +302,7 @@ def _open(
         )
         return open_payload_of(payload.canonical)
     except UnknownKeyError:
-        raise DecisionSealedError("the key of this decision's month was destroyed") from None
+        raise DecisionExpiredError("the key of this decision's month was destroyed") from None
     except (BrokenSealError, msgspec.MsgspecError):
         raise DecisionSealedError("what is stored is not what was recorded") from None
 

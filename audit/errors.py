@@ -17,6 +17,18 @@ class DecisionSealedError(ComplianceError):
     code: ClassVar[str] = "decision_sealed"
 
 
+class DecisionExpiredError(DecisionSealedError):
+    """The key of the decision's month was destroyed: its retention has ended."""
+
+    code: ClassVar[str] = "decision_expired"
+
+
+class SubjectErasedError(ComplianceError):
+    """The person was erased, so that what the decision rested on is not in the log any more."""
+
+    code: ClassVar[str] = "subject_erased"
+
+
 class AlreadyReportedError(ComplianceError):
     """The sender has said already what became of this message, and it was something else."""
 

@@ -3,6 +3,7 @@
 Whoever restores an old copy of the database brings back who was erased since. The journal tells
 which erasures that copy lacks, and they are carried out again before anybody is served. A line
 is on disk before its erasure commits: one that never did is carried out at the next start.
+The months of decisions whose retention has ended stand in it as well.
 """
 
 import fcntl
@@ -12,7 +13,7 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -24,11 +25,13 @@ from consent.keys.key_store import replace_file
 from consent.keys.root_key import read_private, sync_folder
 from consent.keys.sealing import KeyKind
 from consent.ledger.columns import instant_of, microseconds_of
+from consent.retention import Expiry
 
 FILE: Final = "erasures"
 HEAD_FILE: Final = "erasures.head"
 FORMAT_VERSION: Final = 1
-_USE: Final = b"erasure-journal"
+_USES: Final = {"erasure": b"erasure-journal", "expiry": b"expiry-journal"}
+"""What each kind of line is sealed for, so that neither opens as the other."""
 
 
 class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +39,7 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ledger: str
 
 
-class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """``previous``: SHA-256 of the line before, so that none is missing in the middle."""
 
     previous: str
@@ -44,12 +47,19 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     event_id: bytes
     at: int
     sealed: bytes
+    kind: Literal["erasure", "expiry"] = "erasure"
 
 
 class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     subjects: list[bytes]
     blind_indexes: list[bytes]
     record: ErasureRecord
+    actor: str | None = None
+
+
+class _SealedExpiry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    month: int
+    statement: dict[str, str | int]
     actor: str | None = None
 
 
@@ -110,9 +120,9 @@ class ErasureJournal:
         if not self.exists():
             self._check_head([])
 
-    def append(self, erasures: Sequence[tuple[str, Erasure]]) -> None:
-        """Add the erasures (organisation, erasure), on disk before this returns."""
-        if not erasures:
+    def append(self, ended: Sequence[tuple[str, Erasure | Expiry]]) -> None:
+        """Add what was ended, each with its organisation, on disk before this returns."""
+        if not ended:
             return
         try:
             with self._locked() as descriptor:
@@ -123,20 +133,20 @@ class ErasureJournal:
                 self._check_head(lines)
                 previous = lines[-1]
                 written = b""
-                for organisation, erasure in erasures:
-                    line = msgspec.json.encode(self._line_of(previous, organisation, erasure))
+                for organisation, one in ended:
+                    line = msgspec.json.encode(self._line_of(previous, organisation, one))
                     written += line + b"\n"
                     previous = line
                 # A line that a crash has torn was never committed.
                 os.ftruncate(descriptor, len(whole))
                 _write_all(descriptor, written, at=len(whole))
                 os.fsync(descriptor)
-                self._write_head(len(lines) + len(erasures), previous)
+                self._write_head(len(lines) + len(ended), previous)
         except OSError as error:
             raise ErasureJournalError(f"{self.path} cannot be written: {error.strerror}") from None
 
-    def read(self) -> Iterator[tuple[str, PastErasure]]:
-        """Every erasure with its organisation, oldest first.
+    def read(self) -> Iterator[tuple[str, PastErasure | Expiry]]:
+        """Every erasure and expiry with its organisation, oldest first.
 
         ``ErasureJournalError`` names the line that was changed, or after which some are missing.
         """
@@ -150,18 +160,20 @@ class ErasureJournal:
         for number, (previous, line) in enumerate(pairwise(lines), start=2):
             yield self._past_of(number, previous, line)
 
-    def _past_of(self, number: int, previous: bytes, line: bytes) -> tuple[str, PastErasure]:
+    def _past_of(
+        self, number: int, previous: bytes, line: bytes
+    ) -> tuple[str, PastErasure | Expiry]:
         read = self._line_after(number, previous, line)
         try:
             opened = self._keys.open_sealed(
                 read.organisation,
                 KeyKind.SUPPRESSION_PAYLOAD,
                 read.sealed,
-                _USE,
+                _USES[read.kind],
                 read.event_id,
                 read.at.to_bytes(8, "big"),
             )
-            inside = msgspec.msgpack.decode(opened, type=_Sealed)
+            return read.organisation, _inside(read, opened)
         except (
             msgspec.MsgspecError,
             UnicodeDecodeError,
@@ -170,15 +182,6 @@ class ErasureJournal:
             OverflowError,
         ):
             raise ErasureJournalError(f"{self.path}:{number} does not open") from None
-        past = PastErasure(
-            event_id=read.event_id,
-            at=instant_of(read.at),
-            subjects=tuple(inside.subjects),
-            blind_indexes=frozenset(inside.blind_indexes),
-            record=inside.record,
-            actor=inside.actor,
-        )
-        return read.organisation, past
 
     def _line_after(self, number: int, previous: bytes, line: bytes) -> _Line:
         try:
@@ -192,24 +195,32 @@ class ErasureJournal:
             )
         return read
 
-    def _line_of(self, previous: bytes, organisation: str, erasure: Erasure) -> _Line:
-        at = microseconds_of(erasure.at)
-        inside = _Sealed(
-            subjects=list(erasure.subjects),
-            blind_indexes=sorted(erasure.blind_indexes),
-            record=erasure.record,
-            actor=erasure.actor,
-        )
+    def _line_of(self, previous: bytes, organisation: str, ended: Erasure | Expiry) -> _Line:
+        at = microseconds_of(ended.at)
+        inside: _Sealed | _SealedExpiry
+        if isinstance(ended, Expiry):
+            kind: Literal["erasure", "expiry"] = "expiry"
+            event_id = ended.event_id(organisation)
+            inside = _SealedExpiry(ended.month, dict(ended.statement), ended.actor)
+        else:
+            kind, event_id = "erasure", ended.event_id
+            inside = _Sealed(
+                subjects=list(ended.subjects),
+                blind_indexes=sorted(ended.blind_indexes),
+                record=ended.record,
+                actor=ended.actor,
+            )
         sealed = self._keys.seal(
             organisation,
             KeyKind.SUPPRESSION_PAYLOAD,
             msgspec.msgpack.encode(inside),
-            _USE,
-            erasure.event_id,
+            _USES[kind],
+            event_id,
             at.to_bytes(8, "big"),
-            at=erasure.at,
+            at=ended.at,
         )
-        return _Line(sha256(previous).hexdigest(), organisation, erasure.event_id, at, sealed)
+        before = sha256(previous).hexdigest()
+        return _Line(before, organisation, event_id, at, sealed, kind)
 
     def _first_line(self) -> bytes:
         return msgspec.json.encode(_Header(FORMAT_VERSION, self._keys.ledger_id)) + b"\n"
@@ -275,6 +286,22 @@ class ErasureJournal:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def _inside(line: _Line, opened: bytes) -> PastErasure | Expiry:
+    at = instant_of(line.at)
+    if line.kind == "expiry":
+        expiry = msgspec.msgpack.decode(opened, type=_SealedExpiry)
+        return Expiry(month=expiry.month, at=at, statement=expiry.statement, actor=expiry.actor)
+    inside = msgspec.msgpack.decode(opened, type=_Sealed)
+    return PastErasure(
+        event_id=line.event_id,
+        at=at,
+        subjects=tuple(inside.subjects),
+        blind_indexes=frozenset(inside.blind_indexes),
+        record=inside.record,
+        actor=inside.actor,
+    )
 
 
 def _write_all(descriptor: int, content: bytes, *, at: int) -> None:

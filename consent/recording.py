@@ -104,7 +104,7 @@ def record_events(
     turn = _Turn(connection, organisation, keys, now, release)
     named = {given.event.sender for given in inputs if given.event.sender is not None}
     known = senders.load_names(connection, organisation, set(filter(is_storable, named)))
-    read = [_read(given, known, now) for given in inputs]
+    read = [as_recorded(given, known, now) for given in inputs]
     answers: dict[int, Recorded | ComplianceError] = {
         place: event for place, event in enumerate(read) if isinstance(event, ComplianceError)
     }
@@ -209,9 +209,10 @@ def _project(
     )
 
 
-def _read(
+def as_recorded(
     given: EventInput, known_senders: Mapping[str, str], now: datetime
 ) -> ConsentEvent | ComplianceError:
+    """The event as it would be put on record, or why it cannot be. ``known_senders``: by id."""
     if given.event.event in UNREFUSED:
         assert isinstance(given.whom, Address), "without its address a stop suppresses nothing"
         return widened(given.event, given.whom, known_senders, now=now)

@@ -48,11 +48,19 @@ def fsck(tail: int | None, organisation: str | None, settings: Settings, out: Ou
                     out.say(f"{where}: {damage.kind}: {damage.detail}", style="bold red")
                 else:
                     out.record(damage)
+    expired = [
+        {"organisation": one, "month": ended.month, "at": ended.at, "index": ended.index}
+        for one, of_one in look.expired.items()
+        for ended in of_one
+    ]
     if out.for_people:
+        for ended in expired:
+            told = f"decisions of {ended['month']}: destroyed by retention at {ended['at']}"
+            out.say(f"{ended['organisation']} decisions at {ended['index']}: {told}")
         style = "bold red" if found else "bold green"
         out.say(f"{done} entries and persons looked at; damages: {found or 'none'}", style=style)
     else:
-        out.record({"done": done, "damages": found})
+        out.record({"done": done, "damages": found, "expired": expired})
     return Exit.NO if found else Exit.DONE
 
 

@@ -10,6 +10,8 @@ import click
 from api.cli.access import access
 from api.cli.check import check
 from api.cli.database_role import database_role
+from api.cli.decisions.replay import replay
+from api.cli.decisions.retention import retention
 from api.cli.erase import erase
 from api.cli.export import export
 from api.cli.init import init
@@ -51,6 +53,8 @@ for _command in (
     rules,
     ledger,
     erase,
+    replay,
+    retention,
     export,
     access,
     propagation,

@@ -1,13 +1,16 @@
 """``rules``: what the law says here, whether it is whole, and what a change of it changes."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.options import prints
+from api.cli.decisions.replay import ROWS_SHOWN, SINCE, UNTIL
+from api.cli.options import ORGANISATION, has_folder, prints
 from api.cli.output import Exit, Output
+from api.settings import Settings
 
 if TYPE_CHECKING:
     from jurisdictions.comparison import Change
@@ -129,6 +132,52 @@ def diff(before: Path, after: Path, at: datetime | None, out: Output) -> None:
             out.say(f"{title}: {len(records) or 'nothing'}", style=style)
         if records or not out.for_people:
             out.show_many(records, columns)
+
+
+@rules.command()
+@click.argument("folder", type=FOLDER)
+@SINCE
+@UNTIL
+@ORGANISATION
+@has_folder
+@prints
+def simulate(
+    folder: Path,
+    *,
+    since: datetime,
+    until: datetime | None,
+    organisation: str | None,
+    settings: Settings,
+    out: Output,
+) -> None:
+    """Say which recorded decisions would be others under the law in FOLDER.
+
+    On the facts on record, stricter ones and looser ones, and how many. Changes nothing; a
+    service may go on running.
+    """
+    from api.operations.replays.past_checks import past_decisions, simulate_past
+    from audit.simulate import Counts
+    from jurisdictions.releases import bundled_release
+
+    release, counts = bundled_release(folder), Counts()
+    rows: list[dict[str, object]] = []
+    with past_decisions(settings, since=since, until=until, organisation=organisation) as past:
+        done = 0
+        with out.progress("Decisions", past.total) as step:
+
+            def progress(more: int) -> None:
+                nonlocal done
+                done += more
+                step(done)
+
+            for turned in simulate_past(past, release, counts, progress=progress):
+                if not out.for_people:
+                    out.record(turned)
+                elif turned["way"] != "otherwise" and len(rows) < ROWS_SHOWN:
+                    rows.append(turned)
+    if rows:
+        out.show_many(rows, ("id", "way", "before", "after", "reasons"))
+    out.show(asdict(counts))
 
 
 @rules.command()

@@ -82,12 +82,13 @@ def read_check(
 def reasons_of(decision: CanonicalDecision) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Reasons and obligations of a decision, each in words and with its provision."""
     return (
-        [_reason(finding) for finding in decision.findings],
-        [_duty(owed) for owed in decision.obligations],
+        [reason_told(finding) for finding in decision.findings],
+        [duty_told(owed) for owed in decision.obligations],
     )
 
 
-def _reason(finding: FindingRecord) -> dict[str, Any]:
+def reason_told(finding: FindingRecord) -> dict[str, Any]:
+    """A reason on record, in words and with its provision."""
     return {
         "code": finding.code,
         "effect": finding.effect,
@@ -97,7 +98,8 @@ def _reason(finding: FindingRecord) -> dict[str, Any]:
     }
 
 
-def _duty(owed: ObligationRecord) -> dict[str, Any]:
+def duty_told(owed: ObligationRecord) -> dict[str, Any]:
+    """The same of an obligation."""
     return {
         "code": owed.code,
         **_provision(owed),

@@ -1,4 +1,8 @@
-"""Carry out again the erasures that a restored copy of the database lacks, before it is served."""
+"""Carry out again the erasures that a restored copy of the database lacks, before it is served.
+
+The same for the months of decisions whose retention had ended. Their keys are destroyed already, or
+are by the next look of ``retain.py``.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,6 +19,7 @@ from consent.ledger.entries import find_entries
 from consent.ledger.errors import UnknownLogError
 from consent.ledger.leaf import Log
 from consent.ledger.tables import log_entry
+from consent.retention import Expiry, expire_many
 from consent.tables import suppression
 
 AT_ONCE = 500
@@ -32,7 +37,7 @@ _IDS = select(log_entry.c.event_id).where(
     log_entry.c.idx.in_(bindparam("places", expanding=True)),
 )
 
-Told = tuple[str, PastErasure]
+Told = tuple[str, PastErasure | Expiry]
 
 
 def replay_erasures(
@@ -87,13 +92,17 @@ def pending(connection: Connection, told: Iterable[Told]) -> list[Told]:
     by_organisation: dict[str, list[bytes]] = {}
     every = list(told)
     for organisation, past in every:
-        by_organisation.setdefault(organisation, []).append(past.event_id)
+        by_organisation.setdefault(organisation, []).append(_id_of(organisation, past))
     known = {
         id_
         for organisation, ids in by_organisation.items()
         for id_ in find_entries(connection, organisation, ids)
     }
-    return [one for one in every if one[1].event_id not in known]
+    return [one for one in every if _id_of(*one) not in known]
+
+
+def _id_of(organisation: str, past: PastErasure | Expiry) -> bytes:
+    return past.event_id(organisation) if isinstance(past, Expiry) else past.event_id
 
 
 def _make(engine: Engine, journal: ErasureJournal) -> None:
@@ -104,7 +113,7 @@ def _make(engine: Engine, journal: ErasureJournal) -> None:
 
 def unknown_to(connection: Connection, told: Iterable[Told]) -> int:
     """How many erasures this database has of which ``told`` does not tell."""
-    known = {(organisation, past.event_id) for organisation, past in told}
+    known = {(organisation, _id_of(organisation, past)) for organisation, past in told}
     # One after the other: joined, SQLite would read every suppression for every entry.
     places: dict[str, list[int]] = {}
     for organisation, index in connection.execute(_ERASED):
@@ -135,6 +144,10 @@ def _replay(connection: Connection, told: Sequence[Told], keys: KeyRing, now: da
     # Another process may have been quicker while this one waited for the locks.
     lacking = [one for one in pending(connection, lacking) if one[0] in there]
     for organisation, past in lacking:
+        if isinstance(past, Expiry):
+            expire_many(connection, organisation, [past], recorded_at=now)
+            decisions.forget_month(connection, organisation, past.month)
+            continue
         erasure = repeat(connection, organisation, past, keys=keys, now=now)
         decisions.forget_strangers(connection, organisation, erasure.blind_indexes, keys=keys)
         jobs.withdraw(connection, organisation, erasure.subjects, now=now)

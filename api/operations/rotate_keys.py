@@ -13,10 +13,8 @@ from enum import StrEnum
 import msgspec
 from sqlalchemy import Connection
 
-from api.errors import ConflictError
 from api.work import Priority
 from api.writer import Writer
-from audit import decisions
 from consent import rotation
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind
@@ -25,7 +23,6 @@ from consent.ledger.identifiers import uuid7
 from consent.ledger.log import SealedEntry
 from consent.ledger.notes import Verifier
 from jurisdictions.addresses import Address
-from rules.errors import ComplianceError
 
 PEOPLE_AT_ONCE = 200
 LOG_KEY_ENTRY = "log_key"
@@ -215,33 +212,6 @@ class RenewSubjectKeys:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionMonth:
-    """A month, such as 202601, whose decisions nobody is to read any more."""
-
-    organisation: str
-    month: int
-
-
-class ForgetDecisions:
-    """The work that deletes what leads to the decisions of a month; the answer is how much."""
-
-    name = "forget_decisions"
-    priority = Priority.OTHER
-
-    def run_many(
-        self, connection: Connection, requests: Sequence[DecisionMonth], *, now: datetime
-    ) -> list[int | ComplianceError]:
-        """Delete it, of months that are over."""
-        answers: list[int | ComplianceError] = []
-        for one in requests:
-            if one.month >= _month_before(now):
-                answers.append(ConflictError("only months before the last one can be destroyed"))
-            else:
-                answers.append(decisions.forget_month(connection, one.organisation, one.month))
-        return answers
-
-
 class KeyKeeper:
     """Takes the steps of a rotation one after the other, each committed before the next."""
 
@@ -251,7 +221,6 @@ class KeyKeeper:
         self._rotate_log_keys = RotateLogKeys(keys)
         self._in_use = FindKeysInUse(keys)
         self._renew = RenewSubjectKeys(keys)
-        self._forget = ForgetDecisions()
 
     async def step(self, writer: Writer, step: RotationStep) -> RotationAnswer:
         """Take one step; after the last one, destroy what is not needed any more."""
@@ -317,14 +286,6 @@ class KeyKeeper:
         version: int = await writer.submit(self._renew, wanted, organisation=wanted.organisation)
         return version
 
-    async def end_retention(self, writer: Writer, month: DecisionMonth) -> list[DestroyedKey]:
-        """Destroy the key of a month's decisions, after what leads to them."""
-        await writer.submit(self._forget, month, organisation=month.organisation)
-        gone = await asyncio.to_thread(
-            self.keys.destroy, month.organisation, KeyKind.DECISION, [month.month]
-        )
-        return [DestroyedKey(KeyKind.DECISION.value, version) for version in gone]
-
     def _destroy(
         self, organisation: str, used: InUse, version: int, what: What
     ) -> tuple[list[DestroyedKey], list[DestroyedKey]]:
@@ -352,8 +313,3 @@ class KeyKeeper:
             destroyed += [DestroyedKey(kind.value, v) for v in gone]
             kept += [DestroyedKey(kind.value, v) for v in older if v in needed]
         return destroyed, kept
-
-
-def _month_before(now: datetime) -> int:
-    year, month = (now.year, now.month - 1) if now.month > 1 else (now.year - 1, 12)
-    return year * 100 + month

@@ -14,6 +14,7 @@ from api.operations.check_answers import CheckAnswer
 from api.operations.check_messages import ID_PREFIX, Check, CheckMessages
 from api.operations.read_check import DecisionRead, read_check
 from api.operations.record_events import ID_PREFIX as EVENT_PREFIX
+from api.operations.replays.one_check import ReplayAnswer, ReplayGate, replay_check
 from api.operations.report_sending import ReportSending, SendingReport
 from api.roles import Caller, Role, open_to
 from api.v1.shapes import Instant, MessageShape, RecipientShape, SenderName
@@ -143,6 +144,29 @@ async def get_check(
 
 
 @post(
+    "/v1/checks/{check:str}/replay",
+    status_code=200,
+    opt=open_to(Role.SENDER, Role.AUDITOR),
+    operation_id="replayCheck",
+    summary="Decide again, from the log as it then stood",
+)
+async def post_replay(
+    check: FromPath[str], request: Call, replay_gate: NamedDependency[ReplayGate]
+) -> Answer[ReplayAnswer]:
+    """`same` is true if the logs still say what the decision rested on, and it comes to the very
+    same bytes. Else `differed` names what was not as then, and `changed` what that changed.
+
+    A sender may ask for what its own keys asked for, an auditor for every check. 410 for somebody
+    who was erased, and where the key of the decision's month was destroyed.
+    """
+    caller = request.caller
+    return await request.read(
+        lambda connection, _: replay_check(connection, caller, check, gate=replay_gate),
+        shape=unchanged,
+    )
+
+
+@post(
     "/v1/checks/{check:str}/sent",
     status_code=200,
     opt=open_to(Role.SENDER),
@@ -174,6 +198,9 @@ async def post_not_sent(
 ) -> Answer[ReportResponse]:
     """It frees the place that the check held in frequency caps."""
     return await _report(check, request, report_sending, Outcome.NOT_SENT, data)
+
+
+ROUTES = (post_check, get_check, post_replay, post_sent, post_not_sent)
 
 
 async def _report(

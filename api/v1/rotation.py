@@ -10,7 +10,6 @@ from litestar.params import JSONBody
 from api.call import Answer, Call
 from api.openapi import shown
 from api.operations.rotate_keys import (
-    DecisionMonth,
     DestroyedKey,
     KeyKeeper,
     NewSubjectKey,
@@ -18,9 +17,11 @@ from api.operations.rotate_keys import (
     RotationStep,
     What,
 )
+from api.operations.upkeep.retain import RetentionKeeper
 from api.roles import Role, open_to
 from api.v1.shapes import AddressText
 from api.work import Reply
+from consent.keys.sealing import KeyKind
 from jurisdictions.addresses import parse_address
 
 
@@ -106,9 +107,20 @@ async def post_renewal(
     summary="End the retention of a month's decisions",
 )
 async def post_destruction(
-    data: JSONBody[DestructionRequest], request: Call, key_keeper: NamedDependency[KeyKeeper]
+    data: JSONBody[DestructionRequest],
+    request: Call,
+    retention_keeper: NamedDependency[RetentionKeeper],
 ) -> Answer[Destruction]:
-    """The entries stay in their log and verify; what they rested on opens no more, anywhere."""
-    month = DecisionMonth(request.caller.organisation, int(data.month.replace("-", "")))
-    gone = await key_keeper.end_retention(request.exchange.service.writer, month)
+    """The entries stay in their log and verify; what they rested on opens no more, anywhere.
+
+    Whatever the setting, and 409 as long as a law wants decisions of that month kept.
+    """
+    caller, month = request.caller, int(data.month.replace("-", ""))
+    retention_keeper.refuse_unfinished(month, request.now)
+    gone: list[DestroyedKey] = []
+    if month in retention_keeper.months_of(caller.organisation):
+        await retention_keeper.end(
+            request.exchange.service, caller.organisation, month, setting=None, actor=caller.key
+        )
+        gone.append(DestroyedKey(KeyKind.DECISION.value, month))
     return Answer(Reply(200, msgspec.json.encode(Destruction(gone))))

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
+from consent import retention
 from consent.events import RecordedKind
 from consent.fsck.damage import Damage, Kind, Progress
 from consent.fsck.payloads import COLUMNS, Payloads
@@ -53,6 +54,8 @@ class LogInspection:
         whole = tail is None or tail >= head.size
         self.start = 0 if whole else (head.size - (tail or 0)) // TILE_WIDTH * TILE_WIDTH
         self._edge = EMPTY_EDGE
+        self._keys_gone: set[tuple[str, int]] = set()
+        self._is_tail = tail is not None
 
     def damages(self, progress: Progress) -> Iterator[Damage]:
         """Everything that is not as it was written."""
@@ -139,12 +142,31 @@ class LogInspection:
         except UnknownKeyError as error:
             if row.key_kind == KeyKind.SUBJECT:
                 yield self._damage(row.idx, Kind.PAYLOAD, error.detail)
-            # Else its month's key was destroyed: that is how its retention ends.
+            else:
+                yield from self._without_key(row)
         except BrokenSealError as error:
             yield self._damage(row.idx, Kind.PAYLOAD, error.detail)
         else:
             if self._suppressions is not None and leaf.type == RecordedKind.ERASE:
                 self._suppressions.follow_erasure(row.idx, leaf, payload)
+
+    def _without_key(self, row: Any) -> Iterator[Damage]:
+        """A month's key that is gone must be said to be: that is how its retention ends."""
+        key = (row.key_kind, row.key_version)
+        # At a start the ends of the logs are looked at before the journal has told a restored copy
+        # which months have ended.
+        if key in self._keys_gone or self._is_tail:
+            return
+        self._keys_gone.add(key)
+        if row.key_kind == KeyKind.DECISION:
+            organisation = self._head.organisation
+            if retention.expired_months(self._connection, organisation, [row.key_version]):
+                return
+        detail = (
+            f"the {row.key_kind} key {row.key_version} is not there, and no entry says that it was"
+            " destroyed: this is the first that lies under it"
+        )
+        yield self._damage(row.idx, Kind.KEY, detail)
 
     def _grow(self, hashes: Sequence[bytes], end: int) -> Iterator[Damage]:
         """Let the tree grow, and hold it against checkpoints and tiles on the way."""

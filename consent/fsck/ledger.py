@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
+from consent import retention
 from consent.fsck import people
-from consent.fsck.damage import Damage, Progress
+from consent.fsck.damage import Damage, Kind, Progress
 from consent.fsck.entries import LogInspection
 from consent.fsck.suppressions import Suppressions
 from consent.keys.key_ring import KeyRing
+from consent.keys.sealing import KeyKind
 from consent.ledger.checkpoints import GrownLog, read_heads
 from consent.ledger.leaf import Log
 
@@ -40,6 +42,18 @@ def inspect_organisation(
     yield from suppressions.flush(at_least=1)
     yield from suppressions.unexplained()
     yield from people.strays(connection, organisation)
+    yield from _undead_keys(connection, organisation, keys)
+
+
+def _undead_keys(connection: Connection, organisation: str, keys: KeyRing) -> Iterator[Damage]:
+    """Keys of months that have ended on record, back from a backup or not destroyed yet."""
+    months = keys.versions_of(organisation, KeyKind.DECISION)
+    for month, ended in retention.expired_months(connection, organisation, months).items():
+        detail = (
+            f"the entry says that the decision key {month} is destroyed, and it is in the key"
+            " store: the service destroys it at its next look"
+        )
+        yield Damage(organisation, Log.DECISIONS, ended.index, Kind.KEY, detail)
 
 
 def inspect_tail(

@@ -212,22 +212,37 @@ class Registries:
         wanted = loaded.keys() if only is None else loaded.keys() & only
         if not wanted:
             return {}
-        spellings = address.spellings
-        by_number = address.channel_family == "number"
-        keys: list[int] = []
-        if by_number:
-            keys = [int(spelling[1:]) for spelling in spellings if spelling[1:].isdecimal()]
-        elif any(loaded[registry][1].has_emails for registry in wanted):
-            keys = [
-                copies.email_key(self._email_hash(organisation, spelling)) for spelling in spellings
-            ]
+        has_emails = any(loaded[registry][1].has_emails for registry in wanted)
+        keys = self._keys_of(organisation, address, has_emails=has_emails)
         folded = sender.casefold()
         found = {}
         for registry in sorted(wanted):
-            entry = loaded[registry][1].entry(spellings, keys, folded, channel)
+            entry = loaded[registry][1].entry(address.spellings, keys, folded, channel)
             if entry is not None:
                 found[registry] = entry
         return found
+
+    def ask(
+        self, organisation: str, copy: Copy, address: Address, *, sender: str, channel: Channel
+    ) -> RegistryEntry | None:
+        """What one copy says of an address, as ``look_up`` would with it."""
+        keys = self._keys_of(organisation, address, has_emails=copy.has_emails)
+        return copy.entry(address.spellings, keys, sender.casefold(), channel)
+
+    def past_copy(
+        self, connection: Connection, organisation: str, registry: str, digest: str
+    ) -> Copy | None:
+        """The copy that was made of what had this digest; None: it is not kept, or unreadable."""
+        for snapshot, copy in self._copies.get(organisation, {}).values():
+            if (snapshot.registry, snapshot.digest) == (registry, digest):
+                return copy
+        for snapshot in load_all(connection, organisation):
+            if (snapshot.registry, snapshot.digest) == (registry, digest):
+                try:
+                    return _read(self._folder_of(organisation) / snapshot.file_name, snapshot)
+                except RegistryUnreadableError:
+                    return None
+        return None
 
     def in_use(self, organisation: str) -> Mapping[str, Snapshot]:
         """The copy that look-ups read, by registry; its digest goes on record with a decision."""
@@ -268,6 +283,14 @@ class Registries:
         except BaseException:
             path.unlink(missing_ok=True)
             raise
+
+    def _keys_of(self, organisation: str, address: Address, *, has_emails: bool) -> list[int]:
+        spellings = address.spellings
+        if address.channel_family == "number":
+            return [int(spelling[1:]) for spelling in spellings if spelling[1:].isdecimal()]
+        if not has_emails:
+            return []
+        return [copies.email_key(self._email_hash(organisation, each)) for each in spellings]
 
     def _folder_of(self, organisation: str) -> Path:
         return self._folder / organisation

@@ -66,7 +66,7 @@ class Consent(Terms):
         confirming = self._confirming(facts, at)
         if confirming is not None:
             return (confirming,)
-        record, scope = self._record(facts, at), self._scope(facts)
+        record, scope = self.record(facts, at), self.scope(facts)
         if self._is_erased(record, facts, at):
             return ()
         answers = (route.answer(record, scope, facts, at) for route in self.routes)
@@ -77,7 +77,7 @@ class Consent(Terms):
         facts, at = case.facts, case.at
         if self.grounds(facts, at):
             return ()
-        record, scope = self._record(facts, at), self._scope(facts)
+        record, scope = self.record(facts, at), self.scope(facts)
         answers = [route.answer(record, scope, facts, at) for route in self.routes]
         register = _distinct(self._register_findings(record, scope, facts, at, answers))
         spoken = _distinct(self._spoken(record, scope, facts, at, answers))
@@ -130,7 +130,8 @@ class Consent(Terms):
                 if not (approvals and found.code is ReasonCode.REGISTRY_LISTED):
                     yield found
 
-    def _record(self, facts: Facts, at: datetime) -> Record:
+    def record(self, facts: Facts, at: datetime) -> Record:
+        """Give the person's events as these terms see them, with what an opt-out has ended."""
         record = record_of(facts.history, at)
         if self.reach.unstoppable:
             return record
@@ -150,7 +151,7 @@ class Consent(Terms):
         """Tell whether a grant of the needed level stands since; nothing else re-opens."""
         levels = [route.level for route in self.routes if isinstance(route, GrantRoute)]
         needed = min(levels, default=Level.EXPRESS)
-        scope = self._scope(facts)
+        scope = self.scope(facts)
         return any(
             event.at > ended_at
             and (event.level or Level.IMPLIED) >= needed
@@ -171,7 +172,7 @@ class Consent(Terms):
         if purpose is None:
             stops = self.reach.unscoped_stops
             return message.purpose in STOPPED_BY_ANY_OPT_OUT if stops is None else stops
-        if purpose in self._scope(facts).purposes:
+        if purpose in self.scope(facts).purposes:
             return True
         since = self.reach.scoped_stops_all_from
         return since is not None and any(
@@ -183,16 +184,21 @@ class Consent(Terms):
         if self.reach.unstoppable or last_erasure(facts.history.until(at)) is None:
             return False
         by_relation = not self.reach.erased_until_granted
-        return not _begun_anew(record.events, self._scope(facts), at, by_relation=by_relation)
+        return not _begun_anew(record.events, self.scope(facts), at, by_relation=by_relation)
 
     def _confirming(self, facts: Facts, at: datetime) -> Ground | None:
         """Give the ground of the one message that may confirm an opt-out just made."""
         if self.confirmation is None:
             return None
         route = ConfirmationRoute(within=self.confirmation)
-        return route.answer(record_of(facts.history, at), self._scope(facts), facts, at).ground
+        return route.answer(record_of(facts.history, at), self.scope(facts), facts, at).ground
 
-    def _scope(self, facts: Facts) -> Scope:
+    def is_ended_by(self, event: Event, facts: Facts) -> bool:
+        """Tell whether this event is an opt-out that these terms heed."""
+        return not self.reach.unstoppable and self._ends(event, facts)
+
+    def scope(self, facts: Facts) -> Scope:
+        """Give what events have to speak of to speak to this message."""
         purposes = {facts.message.purpose}
         if self.treated_as is not None:
             purposes.add(self.treated_as)

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from consent.erasure import Destroyed, Erasure, ErasureRecord
+from consent.erasure import Destroyed, Erasure, ErasureRecord, PastErasure
 from consent.erasure_journal import ErasureJournal
 from consent.errors import ErasureJournalError
 from consent.keys.key_ring import KeyRing
 from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log
 from consent.ledger.log import Receipt
+from consent.retention import Expiry
 from consent.suppression import Token
 from tests.support.consents import NOW, a_key_ring
 
@@ -60,8 +61,28 @@ def test_what_was_appended_is_read_in_order(journal: ErasureJournal) -> None:
     assert [past.event_id for _, past in read] == [erasure.event_id for erasure in erasures]
     assert [past.at for _, past in read] == [erasure.at for erasure in erasures]
     assert {organisation for organisation, _ in read} == {ORGANISATION}
-    assert read[2][1].subjects == erasures[2].subjects
-    assert read[2][1].record == erasures[2].record
+    last = read[2][1]
+    assert isinstance(last, PastErasure)
+    assert last.subjects == erasures[2].subjects
+    assert last.record == erasures[2].record
+
+
+def test_months_that_ended_stand_in_it_between_erasures(journal: ErasureJournal) -> None:
+    fill(journal, 1)
+    ended = Expiry(month=202601, at=NOW, statement={"destroyed": "decision 202601"}, actor="key_1")
+    journal.append([(ORGANISATION, ended)])
+    journal.append([(ORGANISATION, an_erasure(1))])
+    _, (organisation, told), last = journal.read()
+    assert (organisation, told) == (ORGANISATION, ended)
+    assert isinstance(last[1], PastErasure)
+
+
+def test_a_line_of_one_kind_does_not_open_as_the_other(journal: ErasureJournal) -> None:
+    fill(journal, 1)
+    changed = journal.path.read_bytes().replace(b'"at":', b'"kind":"expiry","at":')
+    journal.path.write_bytes(changed)
+    with pytest.raises(ErasureJournalError, match="erasures:2"):
+        list(journal.read())
 
 
 def test_several_at_once_follow_each_other(journal: ErasureJournal) -> None:

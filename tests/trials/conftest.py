@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--trial-seconds", type=int, default=75, help="after so long a trial stops adding faults"
     )
+    parser.addoption("--replays", type=int, default=600, help="how many decisions are made again")
 
 
 @pytest.hookimpl(trylast=True)

@@ -25,6 +25,7 @@ from tests.support.service import TestService, running_service
 
 ANN, BOB, EVE = "+12125550123", "bob@example.com", "+12125550124"
 DAN = "dan@example.com"
+FAY = "+12125550127"
 STRANGER, ERASED = "+12125550125", "+12125550126"
 TILE = 256
 
@@ -127,6 +128,7 @@ async def _fill(ledger: WholeLedger) -> None:
         await asked.check(ANN)
         await asked.ask("/v1/opt-outs", {"address": "carl@example.com"}, once="row-12")
         await asked.post("/v1/subjects/lookup", {"address": ANN})
+        await asked.post("/v1/subjects/link", {"addresses": [DAN, FAY]})
         other = Caller(service, second)
         await other.grant(ANN)
         await other.stop(EVE)

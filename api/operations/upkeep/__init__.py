@@ -1,1 +1,1 @@
-"""The ledger itself: opening, looking through, signing and forking it. No caller asks for these."""
+"""The ledger itself: opening, looking through, signing and forking it, letting its oldest go."""

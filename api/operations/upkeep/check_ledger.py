@@ -1,7 +1,7 @@
 """Look the ledger through, and rebuild what follows from it; for commands, without the service."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +38,7 @@ from consent.ledger.checkpoints import GrownLog, read_heads
 from consent.ledger.errors import DamagedLogError, ReadOnlyError
 from consent.ledger.leaf import Log
 from consent.ledger.vault import Vault
+from consent.retention import Expired, every_expiry
 
 CACHE_KIBIBYTES = 256 * 1024
 """Of the database's pages. A walk by person reads entries in no order that a disk likes."""
@@ -45,10 +46,14 @@ CACHE_KIBIBYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A look through, about to be taken. ``total``: entries and persons to be done."""
+    """A look through, about to be taken. ``total``: entries and persons to be done.
+
+    ``expired``: the months of decisions that were let go of, by organisation; they are no damage.
+    """
 
     total: int
     damages: Callable[[Progress], Iterator[Damage]]
+    expired: Mapping[str, Sequence[Expired]]
 
 
 @contextmanager
@@ -59,15 +64,15 @@ def inspection(
 
     Raises what makes a look impossible: no keys, no vault, no database, or a newer one's.
     """
-    folder, url = _opened(settings)
+    folder, url = opened_folder(settings)
     keys = KeyRing.open(folder.root, root=settings.root_key_place())
     refuse_newer_schema(url)
     if schema_of(url) is None:
         raise StoreUnavailableError("the database is empty: nothing was ever recorded in it")
     vault = Vault.open(settings.vault or folder.vault)
-    with _at_one_state(url) as connection:
+    with at_one_state(url) as connection:
         look = _Look(connection, vault, keys, organisation, tail)
-        yield Inspection(look.total(), look.damages)
+        yield Inspection(look.total(), look.damages, look.expired())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,14 @@ class _Look:
             return _total(self.connection, self._heads(), self.tail)
         except DamagedLogError:
             return 0  # ``damages`` names it.
+
+    def expired(self) -> dict[str, list[Expired]]:
+        """The months of decisions that were let go of, by organisation."""
+        try:
+            organisations = {head.organisation for head in self._heads()}
+            return {one: every_expiry(self.connection, one) for one in sorted(organisations)}
+        except DamagedLogError:
+            return {}  # ``damages`` names it.
 
     def damages(self, progress: Progress) -> Iterator[Damage]:
         """Everything that is not as it was written, also what keeps the rest from being read."""
@@ -143,7 +156,7 @@ def rebuild_ledger(
 
     A running service keeps the folder, and this out; on PostgreSQL its writers wait.
     """
-    folder, url = _opened(settings)
+    folder, url = opened_folder(settings)
     with hold(folder) if settings.database_url is None else nullcontext():
         keys = KeyRing.open(folder.root, root=settings.root_key_place())
         require_schema(url)
@@ -174,7 +187,8 @@ def _rebuilt(
         return rebuild(connection, organisation, keys=keys, now=now, progress=progress)
 
 
-def _opened(settings: Settings) -> tuple[DataFolder, str]:
+def opened_folder(settings: Settings) -> tuple[DataFolder, str]:
+    """The data folder, which must be there, and the URL of its database."""
     folder = DataFolder(settings.data)
     folder.require()
     return folder, settings.database_url or folder.database_url
@@ -224,7 +238,8 @@ def _total(connection: Connection, heads: list[GrownLog], tail: int | None) -> i
 
 
 @contextmanager
-def _at_one_state(url: str) -> Iterator[Connection]:
+def at_one_state(url: str) -> Iterator[Connection]:
+    """A connection that reads, and sees the database as it is now until it is closed."""
     engine = reading_engine(url, connections=1)
     try:
         with engine.connect() as connection, connection.begin():

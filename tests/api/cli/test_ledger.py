@@ -44,7 +44,8 @@ def test_damage_is_named_and_is_1(alone: Path) -> None:
         database.execute("UPDATE log_entry SET leaf = x'7b7d'")
     ran = command("ledger", "fsck", "--data", alone)
     assert ran.code == 1
-    damage, *_, summary = ran.records
+    guard, damage, *_, summary = ran.records
+    assert guard["kind"] == "guard"
     assert (damage["log"], damage["index"], damage["kind"]) == ("rules", 0, "leaf")
     assert summary["damages"] == len(ran.records) - 1
     shown = command("ledger", "fsck", "--data", alone, on_terminal=True)

@@ -23,6 +23,7 @@ from api.operations.lookup_subject import lookup_subject
 from api.work import Reply
 from audit.tables import decision_alias
 from consent import linking
+from consent.erasure import PastErasure
 from consent.erasure_journal import ErasureJournal
 from consent.events import RecordedKind
 from consent.keys.sealing import KeyKind
@@ -175,6 +176,7 @@ def test_the_journal_has_the_erasure_and_says_nothing_openly(desk: Desk, tmp_pat
     erased(desk, journal=journal)  # A repeat is no second erasure.
     ((organisation, past),) = journal.read()
     assert organisation == desk.organisation
+    assert isinstance(past, PastErasure)
     assert f"evt_{past.event_id.hex()}" == certificate.id
     assert past.at == BY_DAY
     assert [person.hex() for person in past.subjects] == [certificate.subject]

@@ -18,7 +18,8 @@ from api.operations.upkeep.check_ledger import inspection
 from api.operations.upkeep.fork_ledger import fork_ledger
 from api.roles import Role
 from api.settings import Settings
-from consent.erasure import Destroyed, Erasure
+from audit.tables import decision_alias
+from consent.erasure import Destroyed, Erasure, PastErasure
 from consent.errors import ErasureJournalError
 from consent.ledger import tables
 from consent.ledger.identifiers import uuid7
@@ -188,6 +189,40 @@ def test_who_was_erased_stays_erased_after_a_restore(site: Site) -> None:
         assert list(look.damages(lambda _: None)) == []
 
 
+def test_a_month_that_was_let_go_of_stays_so_after_a_restore(site: Site) -> None:
+    told: dict[str, str] = {}
+
+    async def before(_: TestService, caller: Caller) -> None:
+        check = {
+            "sender": "acme",
+            "recipient": {"address": ANN},
+            "message": {"channel": "sms", "purpose": "marketing"},
+        }
+        told["id"] = (await caller.post("/v1/checks", check))["id"]
+
+    async def after_the_backup(service: TestService, caller: Caller) -> None:
+        service.clock.move(timedelta(days=120))
+        body = {"kind": "decision", "month": "2026-11"}
+        assert (await caller.post("/v1/keys/destruction", body))["destroyed"]
+
+    async def restored(service: TestService, caller: Caller) -> None:
+        answer = await service.client.get(f"/v1/checks/{told['id']}", headers=caller.headers)
+        assert (answer.status_code, answer.json()["code"]) == (410, "decision_expired")
+        with service.components.service.reader._engine.connect() as connection:
+            assert connection.execute(sa.select(decision_alias)).all() == []
+
+    site.run(before)
+    site.back_up()
+    site.run(after_the_backup)
+    site.restore()
+    fork_ledger(site.settings, reason="the disk failed", now=NOW)
+    site.run(restored)
+    site.run(restored)
+    with inspection(site.settings) as look:
+        assert list(look.damages(lambda _: None)) == []
+        assert [[one.month for one in of] for of in look.expired.values()] == [[202611]]
+
+
 def test_a_start_without_a_restore_repeats_nothing(site: Site) -> None:
     async def erasing(_: TestService, caller: Caller) -> None:
         await caller.grant(ANN)
@@ -220,6 +255,7 @@ def test_who_came_back_before_the_backup_is_left_alone(site: Site) -> None:
         (told,) = made.erasures.read()
         # The same erasure under an id that the log does not have.
         organisation, past = told
+        assert isinstance(past, PastErasure)
         event_id = uuid7(past.at)
         lost = Erasure(
             event_id=event_id,

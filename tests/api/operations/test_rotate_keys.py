@@ -113,7 +113,7 @@ def test_a_months_decisions_open_no_more_when_its_key_is_destroyed(tmp_path: Pat
             version = int(month.replace("-", ""))
             assert gone == {"destroyed": [{"kind": "decision", "version": version}]}
             answer = await service.client.get(f"/v1/checks/{id_}", headers=headers)
-            assert (answer.status_code, answer.json()["code"]) == (409, "decision_sealed")
+            assert (answer.status_code, answer.json()["code"]) == (410, "decision_expired")
             with pytest.raises(UnknownKeyError):
                 service.components.keys.opening_key(organisation, KeyKind.DECISION, version)
 

@@ -1,0 +1,1 @@
+"""Commands about what was decided: making it again, and letting it go."""

@@ -1,0 +1,1 @@
+"""What consent records would be worth; nothing is recorded."""
