@@ -48,9 +48,7 @@ from api.operations.issue_keys import IssueKeys, RevokeKeys
 from api.operations.link_subjects import LinkSubjects, UnlinkSubjects
 from api.operations.load_registry import LoadRegistry
 from api.operations.make_links import MakeLinks
-from api.operations.propagation.follow_deliveries import ReportApplied, RetryDeliveries
-from api.operations.propagation.keep_webhooks import ChangeWebhooks, MakeWebhooks
-from api.operations.propagation.reconcile import TellAgain
+from api.operations.propagation.works import propagation_works
 from api.operations.put_sender import PutSenders
 from api.operations.receive_reply import ReceiveReplies
 from api.operations.record_access import RecordAccess
@@ -410,20 +408,11 @@ def _for_auditors(components: Components, runner: ExportRunner, gate: Gate) -> d
 def _propagation(components: Components) -> dict[str, Any]:
     keys, to_loopback = components.keys, components.settings.webhooks_to_loopback
     brokers = components.settings.listed_brokers
-    return {
-        "change_webhooks": ChangeWebhooks(keys),
-        "dispatcher": Dispatcher(
-            components.service,
-            keys,
-            components.release,
-            to_loopback=to_loopback,
-            brokers=brokers,
-        ),
-        "make_webhooks": MakeWebhooks(keys, to_loopback=to_loopback, brokers=brokers),
-        "report_applied": ReportApplied(),
-        "retry_deliveries": RetryDeliveries(),
-        "tell_again": TellAgain(keys),
-    }
+    dispatcher = Dispatcher(
+        components.service, keys, components.release, to_loopback=to_loopback, brokers=brokers
+    )
+    works = propagation_works(keys, to_loopback=to_loopback, brokers=brokers)
+    return {"dispatcher": dispatcher, **works}
 
 
 def _litestar(
