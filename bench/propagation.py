@@ -33,6 +33,7 @@ from api.settings import Settings
 from bench._machine import fsync_seconds, machine
 from consent.events import ConsentEvent, RecordedKind
 from consent.keys.key_ring import KeyRing
+from consent.propagation.brokers import Brokers
 from consent.propagation.tables import webhook_delivery
 from consent.propagation.words import Proof, WebhookEvent
 from jurisdictions.addresses import parse_address
@@ -122,7 +123,7 @@ async def _organisation(components: Components, ports: Sequence[int]) -> str:
         "Acme Inc",
         organisation=NO_ORGANISATION,
     )
-    make = MakeWebhooks(keys, to_loopback=True)
+    make = MakeWebhooks(keys, to_loopback=True, brokers=Brokers())
     for port in ports:
         wanted = NewWebhook(
             organisation=founded.id,

@@ -1,5 +1,6 @@
 """Read a person's trail, a page at a time: events and decisions as they were recorded."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,8 @@ from audit.trail import Places, TrailEntry
 from consent.keys.key_ring import KeyRing
 from consent.ledger.identifiers import label_of
 from consent.ledger.leaf import Log
+from consent.propagation import deliveries
+from consent.propagation.words import State
 from jurisdictions.addresses import Address
 from rules.vocabulary import Verdict
 
@@ -31,6 +34,16 @@ class DecisionTold(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[dict[str, Any]]
     obligations: list[dict[str, Any]]
     evidence: list[int]
+
+
+class DeliveryTold(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an event was sent, and what came of it. No log holds this, so no bundle proves it."""
+
+    webhook: str
+    state: State
+    deadline_at: datetime | None
+    delivered_at: datetime | None
+    applied_at: datetime | None
 
 
 class EntryTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +68,7 @@ class EntryTold(msgspec.Struct, frozen=True, kw_only=True):
     event: msgspec.Raw | None
     decision: DecisionTold | None
     withheld: Withheld | None
+    deliveries: list[DeliveryTold]
 
 
 class TrailPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,10 +99,11 @@ def read_trail(
     )
     shown = found[: wanted.limit]
     more = len(found) > wanted.limit
+    sent = _deliveries_of(connection, organisation, shown)
     return TrailPage(
         subjects=[id_.hex() for id_ in person.subjects],
         erased_at=max(person.erased.values(), default=None),
-        items=[_told(entry) for entry in shown],
+        items=[_told(entry, sent.get(entry.id, [])) for entry in shown],
         next_cursor=cursor_at(trail.next_places(shown, wanted.start)) if more else None,
     )
 
@@ -112,7 +127,25 @@ def places_of(cursor: str | None) -> Places:
     return dict(zip(trail.LOGS, map(int, numbers), strict=True))
 
 
-def _told(entry: TrailEntry) -> EntryTold:
+def _deliveries_of(
+    connection: Connection, organisation: str, shown: Sequence[TrailEntry]
+) -> dict[bytes, list[DeliveryTold]]:
+    ids = [entry.id for entry in shown if entry.log is Log.CONSENT]
+    told: dict[bytes, list[DeliveryTold]] = {}
+    for sent in deliveries.of_events(connection, organisation, ids):
+        told.setdefault(sent.event_id, []).append(
+            DeliveryTold(
+                webhook=sent.endpoint,
+                state=sent.state,
+                deadline_at=sent.deadline_at,
+                delivered_at=sent.delivered_at,
+                applied_at=sent.applied_at,
+            )
+        )
+    return told
+
+
+def _told(entry: TrailEntry, sent: list[DeliveryTold]) -> EntryTold:
     leaf = entry.leaf
     is_event = entry.log is Log.CONSENT and isinstance(entry.opened, Opened)
     return EntryTold(
@@ -133,6 +166,7 @@ def _told(entry: TrailEntry) -> EntryTold:
         else None,
         decision=None if entry.decision is None else _decision(entry.decision),
         withheld=entry.withheld,
+        deliveries=sent,
     )
 
 

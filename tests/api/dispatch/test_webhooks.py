@@ -98,6 +98,10 @@ def test_a_receiver_reports_that_it_applied_an_opt_out(tmp_path: Path, database_
             (delivery,) = await here.deliveries(made["id"])
             assert (delivery["state"], delivery["late"]) == ("applied", False)
             first = delivery["applied_at"]
+            told = await here.post("/v1/subjects/trail", {"address": ANN})
+            (entry,) = [one for one in told["items"] if one["type"] == "revoke"]
+            (carried,) = entry["deliveries"]
+            assert (carried["webhook"], carried["applied_at"]) == (made["id"], first)
             here.service.clock.move(DAY)
             assert (await report(here, got.id, made["secret"])).json()["applied_at"] == first
 
