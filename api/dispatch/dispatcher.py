@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import cache, partial
 from typing import Final
@@ -18,6 +18,7 @@ from api.exchange import Service
 from api.operations.adopt_release import all_organisations
 from api.operations.propagation.reconcile import TellSummaries
 from api.roles import NO_ORGANISATION
+from api.work import Work
 from consent.keys.key_ring import KeyRing
 from consent.ledger.errors import ReadOnlyError
 from consent.propagation import attempts, deadlines, reconciliation
@@ -113,19 +114,12 @@ class Dispatcher:
         there = await self._service.reader.run(
             lambda connection: deadlines.waiting(connection, now=now)
         )
-        counts = [
-            await self._service.writer.submit(self._watch, one, organisation=one) for one in there
-        ]
-        return sum(counts)
+        return await self._submit_each(self._watch, there)
 
     async def look_for_stale(self) -> int:
         """Tell of copies of registers that have gone stale; give how many rows were queued."""
         there = await self._service.reader.run(all_organisations)
-        counts = [
-            await self._service.writer.submit(self._tell_stale, one, organisation=one)
-            for one in there
-        ]
-        return sum(counts)
+        return await self._submit_each(self._tell_stale, there)
 
     async def sum_up(self) -> int:
         """Tell each endpoint that asks for it what it should hold, once a day; give how many were
@@ -189,6 +183,18 @@ class Dispatcher:
         finally:
             self._woken.set()
 
+    async def _submit_each(self, work: Work[str, int], organisations: Iterable[str]) -> int:
+        """Have the work done for each; what breaks at one keeps none of the others waiting."""
+        count = 0
+        for one in organisations:
+            try:
+                count += await self._service.writer.submit(work, one, organisation=one)
+            except (RetryLaterError, ReadOnlyError):
+                raise
+            except ComplianceError as error:
+                self._service.telemetry.work_failed(work.name, error)
+        return count
+
     async def _wait(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):
@@ -200,9 +206,10 @@ class Dispatcher:
         while True:
             try:
                 await do()
-            except ComplianceError as error:  # At the next look again.
-                if not isinstance(error, RetryLaterError | ReadOnlyError):
-                    self._service.telemetry.work_failed("dispatch", error)
+            except (RetryLaterError, ReadOnlyError):
+                pass  # At the next look again.
+            except Exception as error:  # Whatever it was: deadlines must go on being watched.
+                self._service.telemetry.work_failed("dispatch", error)
             await asyncio.sleep(every_seconds)
 
     async def _countries_of(self, organisation: str) -> Mapping[str, str]:

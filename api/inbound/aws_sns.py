@@ -111,9 +111,9 @@ class AwsSns:
         """The topic's name, once its signature holds."""
         version, names = envelope.get("SignatureVersion", ""), _SIGNED.get(envelope.get("Type", ""))
         known = [one for one in secrets if one.topic_arn == envelope.get("TopicArn")]
-        allowed = "2" if not any(one.allow_sha1 for one in known) else "12"
+        allowed = {"1", "2"} if any(one.allow_sha1 for one in known) else {"2"}
         url = envelope.get("SigningCertURL", "")
-        if not known or names is None or not version or version not in allowed:
+        if not known or names is None or version not in allowed:
             raise UnverifiedError("the notification is not of this topic, or is not signed as told")
         if not is_of_topic(url, known[0].topic_arn) or not _CERTIFICATE_PATH.match(
             urlsplit(url).path

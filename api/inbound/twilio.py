@@ -102,11 +102,16 @@ def _messages_of(fields: dict[str, str]) -> list[InboundMessage]:
         InboundMessage(
             id=id_,
             address=address_of(address),
-            text=fields.get("Body", ""),
+            text=fields.get("Body", "").strip() or _button_of(fields),
             channel=channel,
             mark=_MARKS.get(fields.get("OptOutType", "").strip().upper()),
         )
     ]
+
+
+def _button_of(fields: dict[str, str]) -> str:
+    """What a button says that was pressed instead of writing."""
+    return fields.get("ButtonText", "").strip() or fields.get("ButtonPayload", "")
 
 
 def _channel_of(address: str) -> tuple[Channel, str]:

@@ -141,8 +141,14 @@ def _of_messages_api(body: Mapping[str, Any]) -> list[InboundMessage]:
         InboundMessage(
             id=id_of(body.get("message_uuid")),
             address=address_of(part_of(sender, "number") if isinstance(sender, dict) else sender),
-            text=text_of(body.get("text")) or text_of(part_of(body.get("button"), "text")),
+            text=_text_of(body),
             channel=_CHANNELS.get(str(channel), Channel.SMS),
             received_at=instant_of(body.get("timestamp")),
         )
     ]
+
+
+def _text_of(body: Mapping[str, Any]) -> str:
+    """What was written, or what the button or the choice says that was pressed instead."""
+    told = (body.get("text"), part_of(body, "button", "text"), part_of(body, "reply", "title"))
+    return next((text for one in told if (text := text_of(one).strip())), "")

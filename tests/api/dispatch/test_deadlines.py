@@ -1,10 +1,14 @@
 """What is late is told of, shown, and keeps from sending what hangs on it."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from api.data_folder import DataFolder
+from api.roles import Role
 from tests.api.dispatch.test_webhooks import report
 from tests.support.receivers import OK, answering
 from tests.support.webhooks import ANN, BOB, an_outpost
@@ -163,5 +167,30 @@ def test_a_denied_check_is_told_without_the_address(tmp_path: Path) -> None:
             assert got.event["data"]["reasons"] == ["consent_missing"]
             assert got.event["sequence"] == str(denied["index"])
             assert ANN.encode() not in got.body
+
+    asyncio.run(scenario())
+
+
+def test_an_organisation_whose_records_are_broken_keeps_no_other_from_being_dated(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with an_outpost(tmp_path) as here:
+            organisations = sorted([here.organisation, await here.service.new_organisation()])
+            hooks = {}
+            for organisation in organisations:
+                await here.service.put_sender(organisation)
+                here.headers = await here.service.as_(organisation, Role.ADMIN)
+                hooks[organisation] = await here.webhook(gates=GATES)
+                await here.post(f"/v1/webhooks/{hooks[organisation]['id']}/disable")
+                await here.opt_out(GERMAN)
+            broken, sound = organisations
+            with closing(sqlite3.connect(DataFolder(tmp_path).database)) as database, database:
+                database.execute(
+                    "UPDATE sender SET record = x'7b' WHERE organisation = ?", (broken,)
+                )
+            assert await here.dispatcher.watch() == 1
+            (delivery,) = await here.deliveries(hooks[sound]["id"])
+            assert delivery["deadline_at"] is not None
 
     asyncio.run(scenario())

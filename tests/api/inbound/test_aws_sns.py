@@ -56,6 +56,13 @@ def test_the_subscription_of_our_topic_is_confirmed() -> None:
     assert published.asked == [CERTIFICATE_URL, subscribe_url()]
 
 
+@pytest.mark.parametrize("version", ["12", "", "0"])
+def test_a_version_that_there_is_not_is_refused_where_the_first_is_allowed(version: str) -> None:
+    signed = sign_sns(sns_notification(Said(), NOW), version=version)
+    with pytest.raises(UnverifiedError):
+        read("aws_sns", signed, {**CREDENTIALS, "allow_sha1": True})
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -48,6 +48,14 @@ def test_an_address_says_by_which_channel(address: str, channel: Channel) -> Non
     assert (message.address, message.channel) == (ANN, channel)
 
 
+@pytest.mark.parametrize(
+    "pressed", [{"ButtonText": "Stop", "ButtonPayload": "x"}, {"ButtonPayload": "Stop"}]
+)
+def test_a_button_that_was_pressed_says_what_a_text_would(pressed: dict[str, str]) -> None:
+    (message,) = read_fields({**twilio_form(Said(text="")), **pressed})
+    assert message.text == "Stop"
+
+
 def test_a_status_of_somebody_opted_out_there_is_a_block() -> None:
     status = {"MessageSid": "SM2", "MessageStatus": "undelivered", "From": "+18885550100"}
     (message,) = read_fields({**status, "To": ANN, "ErrorCode": "21610"})

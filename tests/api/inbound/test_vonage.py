@@ -91,6 +91,15 @@ BODY: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize(
+    "pressed", [{"button": {"text": "Stop"}}, {"reply": {"id": "1", "title": "Stop"}}]
+)
+def test_a_button_that_was_pressed_says_what_a_text_would(pressed: dict[str, Any]) -> None:
+    body = {name: value for name, value in BODY.items() if name != "text"}
+    (message,) = read("vonage", sign_vonage_messages({**body, **pressed}, NOW), CREDENTIALS)
+    assert message.text == "Stop"
+
+
 def test_the_messages_api_is_read() -> None:
     (message,) = read("vonage", sign_vonage_messages(BODY, NOW), CREDENTIALS)
     assert (message.address, message.channel) == (ANN, Channel.WHATSAPP)
