@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 from sqlalchemy import Connection
 
+from api.errors import InvalidRequestError
 from api.work import Priority
 from api.writer import Writer
 from consent import rotation
@@ -23,6 +24,7 @@ from consent.ledger.identifiers import uuid7
 from consent.ledger.log import SealedEntry
 from consent.ledger.notes import Verifier
 from jurisdictions.addresses import Address
+from rules.errors import ComplianceError
 
 PEOPLE_AT_ONCE = 200
 LOG_KEY_ENTRY = "log_key"
@@ -90,14 +92,20 @@ class RotateKeys:
 
     def run_many(
         self, connection: Connection, requests: Sequence[RotationStep], *, now: datetime
-    ) -> list[Stepped]:
-        """Take each step."""
+    ) -> list[Stepped | ComplianceError]:
+        """Take each step. ``InvalidRequestError``: it goes on to a key that there is not."""
         return [self._step(connection, request, now) for request in requests]
 
-    def _step(self, connection: Connection, step: RotationStep, now: datetime) -> Stepped:
+    def _step(
+        self, connection: Connection, step: RotationStep, now: datetime
+    ) -> Stepped | ComplianceError:
         is_index = step.what is What.INDEX
         kind = KeyKind.INDEX if is_index else KeyKind.ORGANISATION
         version = step.version
+        if version is not None and version not in self._keys.versions_of(step.organisation, kind):
+            return InvalidRequestError(
+                "there is no key of that version", (("/version", "take it from the last answer"),)
+            )
         if version is None:
             version = self._keys.renew(step.organisation, kind, at=now)
         there = (connection, step.organisation)

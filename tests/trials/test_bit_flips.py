@@ -120,7 +120,7 @@ def test_a_flipped_bit_of_the_file_is_named_or_reads_as_before(
     assert told.hit >= 100
     assert len(told.by) >= 5, "flips of many kinds were noticed"
     assert ledger.inspect() == []
-    record_property("trial", told)
+    record_property("trial", str(told))
 
 
 def sample(size: int, pytestconfig: pytest.Config, chance: random.Random) -> list[int]:
@@ -202,7 +202,7 @@ def test_a_flipped_bit_of_every_column_is_named(
             break
     assert len(tried) > len(columns) * 3 // 4, "most columns can be changed"
     assert {one.kind for one in ledger.inspect()} <= {Kind.GUARD}
-    record_property("trial", told)
+    record_property("trial", str(told))
 
 
 def columns_of(ledger: WholeLedger) -> list[str]:

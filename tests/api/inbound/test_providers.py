@@ -79,7 +79,7 @@ def test_a_stop_is_recorded_before_the_answer_and_binds_the_next_check(
         assert [reason["code"] for reason in denied["reasons"]] == ["consent_revoked"]
         _, (event, address) = await line.events()
         assert (event.event, event.via, address) == (RecordedKind.REVOKE, Via.KEYWORD, ANN)
-        assert (event.sender, event.channel, event.purpose) == ("acme", None, None)
+        assert (event.sender, event.channel, event.purpose) == (None, None, None)
         assert (event.text, event.flags) == ("STOP", ())
         assert event.evidence is not None
         assert event.evidence.source_url == f"{kind.provider}:SM-1"

@@ -75,6 +75,22 @@ def test_an_erasure_is_complete_in_backups_after_a_rotation(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("what", ["organisation", "index"])
+def test_a_rotation_goes_on_to_no_key_that_there_is_not(tmp_path: Path, what: str) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            organisation = await service.new_organisation()
+            headers = await service.as_(organisation, Role.ADMIN)
+            body = {"what": what, "version": 2**31}
+            answer = await service.client.post("/v1/keys/rotation", json=body, headers=headers)
+            assert answer.status_code == 400
+            assert answer.json()["errors"][0]["pointer"] == "/version"
+            # Every key is still there, the newest too.
+            await post(service, headers, "/v1/opt-outs", {"address": PEOPLE[0], "via": "agent"})
+
+    asyncio.run(scenario())
+
+
 def test_a_new_index_keeps_the_last_one_until_the_next(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running_service(tmp_path) as service:
