@@ -32,7 +32,7 @@ from rules.errors import ComplianceError
 LOOK_SECONDS: Final = 1.0
 """How often it looks whether something has come due: what another process recorded, a retry."""
 
-BREATH_SECONDS: Final = 0.02
+BREATH_SECONDS: Final = 0.1
 """After a turn of the writer so long passes before it looks, and then for many turns at once."""
 
 WATCH_SECONDS: Final = 5.0
