@@ -25,7 +25,8 @@ from rules.periods import local_dates
 from rules.rule import Case, Value
 from rules.vocabulary import EventKind, Level, Purpose, ReasonCode
 
-_COMPLAINT = EventKind.COMPLAINT
+_COMPLAINT, _MARKETING, _IMPLIED = EventKind.COMPLAINT, Purpose.MARKETING, Level.IMPLIED
+_REVOKED, _INSUFFICIENT = ReasonCode.CONSENT_REVOKED, ReasonCode.CONSENT_INSUFFICIENT
 _NOTHING_STANDS: tuple[Standing, ...] = ()
 
 
@@ -37,6 +38,7 @@ class ConsentCheck:
         "_confirms",
         "_contracts_end",
         "_law",
+        "_needed_word",
         "_only",
         "_registers",
         "_since",
@@ -65,6 +67,7 @@ class ConsentCheck:
         self._registers = any(map(asks_register, terms.routes))
         levels = [route.level for route in terms.routes if isinstance(route, GrantRoute)]
         self.needed = min(levels, default=Level.EXPRESS)
+        self._needed_word = self.needed.word
         self.level_only = _is_level_alone(self._only)
         self._stoppable = not terms.reach.unstoppable
         stops = terms.reach.unscoped_stops
@@ -152,21 +155,21 @@ class ConsentCheck:
     def revoked(self, ended: datetime) -> tuple[Finding, ...]:
         """Say that an opt-out at that instant has ended what there was."""
         detail = (("at", ended.isoformat()),)
-        return (refusing(ReasonCode.CONSENT_REVOKED, self._law.provision, detail),)
+        return (refusing(_REVOKED, self._law.provision, detail),)
 
     def weak(self, grant: Event, facts: Facts, at: datetime) -> tuple[Finding, ...]:
         """Say that the person's one grant, which no opt-out ended, is of too low a level."""
         until = grant.expires_at
         expired = until is not None and until <= at
-        strong = (grant.level or Level.IMPLIED) >= self.needed
+        strong = (grant.level or _IMPLIED) >= self.needed
         if expired or strong or not self.scope.includes(grant):
             return self._by_reference(facts, at)
         detail: list[tuple[str, str | int]] = [("at", grant.at.isoformat())]
         if grant.level is not None:
             detail.append(("level", grant.level.word))
-        detail.append(("needed", self.needed.word))
+        detail.append(("needed", self._needed_word))
         provision = self._law.provision
-        return (refusing(ReasonCode.CONSENT_INSUFFICIENT, provision, tuple(detail)),)
+        return (refusing(_INSUFFICIENT, provision, tuple(detail)),)
 
     def ended_at(self, opt_outs: Sequence[Event]) -> datetime | None:
         """Give the instant of the last of these opt-outs that reaches the message."""
@@ -181,7 +184,7 @@ class ConsentCheck:
         scope = self.scope
         if event.channel not in scope.channels or not scope.names(event):
             return False
-        purpose = Purpose.MARKETING if event.event is _COMPLAINT else event.purpose
+        purpose = _MARKETING if event.event is _COMPLAINT else event.purpose
         if purpose is None:
             return self._unscoped_stops
         if purpose in scope.purposes:
@@ -193,7 +196,7 @@ class ConsentCheck:
         """Tell whether a grant of the needed level stands since."""
         return any(
             grant.at > ended
-            and (grant.level or Level.IMPLIED) >= self.needed
+            and (grant.level or _IMPLIED) >= self.needed
             and is_given(grant, person.events, self.scope.scope, at)
             for grant in person.grants
         )

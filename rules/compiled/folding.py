@@ -222,6 +222,7 @@ class Folding:
                 reassigned=tuple(self.reassigned),
                 oldest_minor=self.oldest_minor,
                 sent_count_max=self.cap_limit - 1 if self.capped else UNCAPPED,
+                cap_span=self.cap_span,
             )
         )
 

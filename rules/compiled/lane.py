@@ -1,20 +1,22 @@
 """The short way for most people, where one plain grant is all that the law asks for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from rules.compiled.answers import allowed, deferred, denied
+from rules.compiled.answers import deferred, denied
 from rules.compiled.consent import ConsentCheck
 from rules.decision import Decision, Finding, Obligation
 from rules.facts import Facts
 from rules.history import Event, folded_brand
-from rules.vocabulary import REVIEWED, EventKind, Level
+from rules.vocabulary import REVIEWED, EventKind, Level, Verdict
 
 _GRANT, _SENT, _IMPLIED = EventKind.GRANT, EventKind.SENT, Level.IMPLIED
 _LONGER_WAY = frozenset({EventKind.ERASE, EventKind.CONFIRM}) | REVIEWED
 _RARE = _LONGER_WAY | {EventKind.REVOKE, EventKind.COMPLAINT}
 _NO_EVENTS: tuple[Event, ...] = ()
+_ALLOW = Verdict.ALLOW
+_new = tuple.__new__  # Takes the fields as they stand; a NamedTuple's own sorts keywords first.
 
 
 Lane = Callable[[Facts, datetime], Decision | None]
@@ -29,6 +31,7 @@ class Ordinary:
     qualities spares anybody anything, and what else stands against the message, ``findings``,
     only makes it wait until ``not_before``. ``closes_at``: when something would change.
     ``reassigned``: registers that must not list the number, and whether a copy is required.
+    With more than ``sent_count_max`` messages in ``cap_span`` a cap may be full.
     """
 
     consent: ConsentCheck
@@ -39,6 +42,7 @@ class Ordinary:
     reassigned: tuple[tuple[str, bool], ...]
     oldest_minor: int
     sent_count_max: int
+    cap_span: timedelta
 
 
 def lane_of(ordinary: Ordinary) -> Lane:  # noqa: C901
@@ -47,44 +51,53 @@ def lane_of(ordinary: Ordinary) -> Lane:  # noqa: C901
     brand, folded, channels, purposes = scope.brand, scope.folded, scope.channels, scope.purposes
     reassigned, oldest_minor = ordinary.reassigned, ordinary.oldest_minor
     sent_count_max, ended_at = ordinary.sent_count_max, ordinary.consent.ended_at
-    permit, refuse = _permissions(ordinary), _refusals(ordinary)
+    obligations, findings = ordinary.obligations, ordinary.findings
+    closes_at, not_before, cap_span = ordinary.closes_at, ordinary.not_before, ordinary.cap_span
+    refuse = _refusals(ordinary)
 
     # A closure reads these names faster than an object its attributes, and calls cost most of
     # all: this is the one function of the project that is written for the machine.
     def decide(facts: Facts, at: datetime) -> Decision | None:  # noqa: C901
         serves: Event | None = None
-        grants = opt_outs = _NO_EVENTS
+        opt_outs = _NO_EVENTS
         sent_count = 0
+        event = None
         for event in facts.history.events:
             kind = event.event
-            if kind is _GRANT:
+            if kind is _SENT:
+                sent_count += 1
+            elif kind is _GRANT:
                 # A double opt-in or a lifted rule may hang on a quality.
                 if event.qualities:
                     return None
-                grants = (*grants, event)
-                named = event.brand
                 if (
                     (event.level or _IMPLIED) >= level
                     and event.channel in channels
                     and event.purpose in purposes
-                    and (event.expires_at is None or event.expires_at > at)
-                    and (named is None or named == brand or folded_brand(named) == folded)
+                    and ((until := event.expires_at) is None or until > at)
+                    and (
+                        (named := event.brand) is None
+                        or named == brand
+                        or folded_brand(named) == folded
+                    )
                 ):
                     serves = event
-            elif kind is _SENT:
-                sent_count += 1
             elif kind in _RARE:
                 if kind in _LONGER_WAY:
                     return None
                 opt_outs = (*opt_outs, event)
-            if event.at > at:
-                return None
+        # They stand in their order, so that none lies ahead if the last does not.
+        if event is not None and event.at > at:
+            return None
+        if sent_count > sent_count_max:
+            sent_count = _count_since(at - cap_span, facts.history.events)
         recipient = facts.recipient
-        if sent_count > sent_count_max or recipient.address_problem is not None:
-            return None
-        if facts.overdue_since is not None:
-            return None
-        if recipient.age is not None and recipient.age < oldest_minor:
+        if (
+            sent_count > sent_count_max
+            or recipient.address_problem is not None
+            or facts.overdue_since is not None
+            or ((age := recipient.age) is not None and age < oldest_minor)
+        ):
             return None
         for registry, required in reassigned:
             entry = facts.registries.get(registry)
@@ -92,43 +105,38 @@ def lane_of(ordinary: Ordinary) -> Lane:  # noqa: C901
                 return None
         ended = ended_at(opt_outs) if opt_outs else None
         if serves is None or (ended is not None and serves.at <= ended):
-            return refuse(grants, ended, facts, at)
-        return permit(serves)
-
-    return decide
-
-
-def _permissions(ordinary: Ordinary) -> Callable[[Event], Decision]:
-    """Make what says that a grant serves, at once or when the hours open."""
-    obligations, closes_at = ordinary.obligations, ordinary.closes_at
-    findings, not_before = ordinary.findings, ordinary.not_before
-
-    def permit(serves: Event) -> Decision:
+            return refuse(ended, facts, at)
         if not_before is not None:
             return deferred(findings, obligations, not_before, (serves,))
         until = serves.expires_at
         if until is None or (closes_at is not None and closes_at <= until):
             until = closes_at
-        return allowed(obligations, until, (serves,))
+        return _new(Decision, (_ALLOW, (), obligations, None, until, (serves,)))
 
-    return permit
+    return decide
+
+
+def _count_since(since: datetime, events: Sequence[Event]) -> int:
+    """Count messages later than ``since``, and places: each counts for as long as it is held."""
+    sent = [event for event in events if event.event is _SENT]
+    return sum(event.at > since or event.held_until is not None for event in sent)
 
 
 def _refusals(
     ordinary: Ordinary,
-) -> Callable[[tuple[Event, ...], datetime | None, Facts, datetime], Decision | None]:
+) -> Callable[[datetime | None, Facts, datetime], Decision | None]:
     """Make what says why no grant serves. Where the message waits too, the longer way says it."""
     consent, waits = ordinary.consent, bool(ordinary.findings)
     missing = denied(consent.missing)
 
-    def refuse(
-        grants: tuple[Event, ...], ended: datetime | None, facts: Facts, at: datetime
-    ) -> Decision | None:
+    def refuse(ended: datetime | None, facts: Facts, at: datetime) -> Decision | None:
         if waits:
             return None
+        grants = [event for event in facts.history.events if event.event is _GRANT]
         if ended is not None:
-            if any(grant.at > ended for grant in grants):
-                return None
+            for grant in grants:
+                if grant.at > ended:
+                    return None
             return denied(consent.revoked(ended))
         if len(grants) == 1:
             return denied(consent.weak(grants[0], facts, at))
