@@ -8,6 +8,7 @@ take turns, each in a database of its own that began as a copy of the same one.
 
 import argparse
 import contextlib
+import gc
 import json
 import os
 import random
@@ -24,6 +25,7 @@ from sqlalchemy import Connection
 
 from api.data_folder import DataFolder
 from api.database import writing_engine
+from api.serving import GC_THRESHOLD
 from bench._machine import fsync_seconds, machine
 from bench._people import SENDER, Filled, Noon, fill, number_of
 from consent.events import ConsentEvent, RecordedKind
@@ -68,7 +70,7 @@ def _measure(kept: Path, disk: Path, filled: Filled, batches: int) -> dict[str, 
         shutil.copytree(kept, folder)
     draw = random.Random(9)
     taken: dict[str, list[tuple[float, float]]] = {"ledger": [], "floor": []}
-    with _open(ledger) as ours, _open(floor) as bare:
+    with _open(ledger) as ours, _open(floor) as bare, _collecting_as_the_service_does():
         keys, clock = KeyRing.open(ledger), Noon()
         prepared = _Floor(bare, filled.organisation)
         for number in range(batches + 4):
@@ -195,6 +197,15 @@ _STANDING = (
 )
 _SUBJECT = "UPDATE subject SET head_seq = ?, head_leaf_hash = ? WHERE organisation = ? AND id = ?"
 _HEAD = "UPDATE log_head SET size = ?, edge = ? WHERE organisation = ? AND log = 'consent'"
+
+
+@contextlib.contextmanager
+def _collecting_as_the_service_does() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(GC_THRESHOLD)
+    yield
+    gc.set_threshold(*before)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection
 
 from consent import reviews, senders, standing, subjects, suppression
@@ -243,6 +244,6 @@ def _must_be_whole(given: EventInput, known_senders: Mapping[str, str], now: dat
     if event.at > now:
         raise EventInFutureError("at lies in the future")
     try:
-        encode_payload(event, None)
+        msgspec.json.encode(event)
     except UnicodeEncodeError:
         raise EventRefusedError("a text holds half of a surrogate pair") from None

@@ -216,8 +216,9 @@ def _reseal(
     now: datetime,
 ) -> int:
     rows = standing.load_rows(connection, organisation, [one.id for one in people])
+    key = keys.sealing_key(organisation, KeyKind.STANDING, at=now)
     unreadable = 0
-    written: list[dict[str, object]] = []
+    written: list[standing.Row] = []
     for one in people:
         row = rows.get(one.id)
         if row is None:
@@ -226,15 +227,7 @@ def _reseal(
         if isinstance(opened, StandingUnreadableError):
             unreadable += 1
             continue
-        sealed = standing.seal(keys, organisation, one.id, one.head_seq, opened, at=now)
-        written.append(
-            {
-                "organisation": organisation,
-                "subject": one.id,
-                "head_seq": one.head_seq,
-                "sealed_history": sealed,
-            }
-        )
+        written.append(standing.seal_row(key, organisation, one.id, one.head_seq, opened))
     standing.write_rows(connection, written)
     return unreadable
 

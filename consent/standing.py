@@ -5,7 +5,7 @@ their last entry: a row that was changed, swapped or left behind does not serve.
 means is law and is worked out in ``rules``; here it is only kept.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -18,9 +18,10 @@ from consent import tables
 from consent.among import ByMany
 from consent.errors import StandingUnreadableError
 from consent.events import MEMBERSHIPS, ConsentEvent, RecordedKind
+from consent.keys import sealing
 from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
-from consent.keys.sealing import KeyKind
+from consent.keys.sealing import KeyKind, SealingKey
 from consent.rows import run
 from rules.vocabulary import Channel, Level, Purpose, Quality, Via
 
@@ -139,7 +140,9 @@ _BY_SUBJECT = ByMany(
 )
 
 
-_COLUMNS = ("organisation", "subject", "head_seq", "sealed_history")
+Row = tuple[str, bytes, int, bytes]
+"""As it is stored: organisation, subject, head_seq and the sealed history."""
+
 _UPSERT: Final = (
     "INSERT INTO standing (organisation, subject, head_seq, sealed_history) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (organisation, subject) DO UPDATE "
@@ -180,24 +183,13 @@ def _thinned(sent: Sequence[KeptEvent]) -> set[KeptEvent]:
     return {event for pair in ends.values() for event in pair}
 
 
-def seal(
-    keys: KeyRing,
-    organisation: str,
-    subject: bytes,
-    head_seq: int,
-    standing: Standing,
-    *,
-    at: datetime,
-) -> bytes:
-    """Seal a history for its row; it opens for this person at this entry only."""
-    return keys.seal(
-        organisation,
-        KeyKind.STANDING,
-        _ENCODER.encode(standing),
-        subject,
-        head_seq.to_bytes(8, "big"),
-        at=at,
-    )
+def seal_row(
+    key: SealingKey, organisation: str, subject: bytes, head_seq: int, standing: Standing
+) -> Row:
+    """Seal a history under the month's ``key``; it opens for this person at this entry only."""
+    bound_to = (subject, head_seq.to_bytes(8, "big"))
+    sealed = sealing.seal(key, organisation, _ENCODER.encode(standing), *bound_to)
+    return organisation, subject, head_seq, sealed
 
 
 def open_row(
@@ -255,8 +247,9 @@ def project(
     """
     known = [one.subject for one in appended if one.head_seq_before]
     rows = load_rows(connection, organisation, known)
+    key = keys.sealing_key(organisation, KeyKind.STANDING, at=recorded_at)
     unreadable: dict[bytes, StandingUnreadableError] = {}
-    written = []
+    written: list[Row] = []
     for one in appended:
         opened = open_row(
             keys, organisation, one.subject, one.head_seq_before, rows.get(one.subject)
@@ -265,22 +258,12 @@ def project(
             unreadable[one.subject] = opened
             continue
         standing = fold(opened, one.changes, recorded_at=recorded_at)
-        sealed = seal(keys, organisation, one.subject, one.head_seq, standing, at=recorded_at)
-        written.append(
-            {
-                "organisation": organisation,
-                "subject": one.subject,
-                "head_seq": one.head_seq,
-                "sealed_history": sealed,
-            }
-        )
+        written.append(seal_row(key, organisation, one.subject, one.head_seq, standing))
     write_rows(connection, written)
     return unreadable
 
 
-def write_rows(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+def write_rows(connection: Connection, rows: Sequence[Row]) -> None:
     """Put rows in place of what was there, in one statement."""
-    if not rows:
-        return
-    values = [tuple([row[column] for column in _COLUMNS]) for row in rows]
-    run(connection, _UPSERT, values, many=True)
+    if rows:
+        run(connection, _UPSERT, rows, many=True)

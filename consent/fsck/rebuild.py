@@ -19,6 +19,7 @@ from consent.fsck.entries import LogInspection
 from consent.fsck.people import Person
 from consent.fsck.suppressions import Suppressions
 from consent.keys.key_ring import KeyRing
+from consent.keys.sealing import KeyKind, SealingKey
 from consent.ledger.checkpoints import read_heads
 from consent.ledger.leaf import Log
 
@@ -52,7 +53,7 @@ def rebuild(
         pass  # Not ours to mend: ``fsck`` names it.
     subjects = unreadable = standings = reviewed = 0
     written = _mend(connection, suppressions, at_least=1)
-    waiting: list[dict[str, object]] = []
+    waiting: list[standing.Row] = []
     walking = people.walk(
         connection, organisation, keys=keys, suppressions=suppressions, progress=progress
     )
@@ -62,7 +63,8 @@ def rebuild(
             unreadable += 1
         elif not person.stands:
             standings += 1
-            waiting += _row_of(connection, organisation, person, keys, now)
+            key = keys.sealing_key(organisation, KeyKind.STANDING, at=now)
+            waiting += _row_of(connection, organisation, person, key)
         if person.reviews:
             reviews.write_anew(connection, organisation, person.reviews)
             reviewed += len(person.reviews)
@@ -76,21 +78,13 @@ def rebuild(
 
 
 def _row_of(
-    connection: Connection, organisation: str, person: Person, keys: KeyRing, now: datetime
-) -> list[dict[str, object]]:
+    connection: Connection, organisation: str, person: Person, key: SealingKey
+) -> list[standing.Row]:
     if person.standing is None or not person.head_seq:
         wanted = {"organisation": organisation, "subject": person.id}
         connection.execute(_DELETE_STANDING, wanted)
         return []
-    sealed = standing.seal(keys, organisation, person.id, person.head_seq, person.standing, at=now)
-    return [
-        {
-            "organisation": organisation,
-            "subject": person.id,
-            "head_seq": person.head_seq,
-            "sealed_history": sealed,
-        }
-    ]
+    return [standing.seal_row(key, organisation, person.id, person.head_seq, person.standing)]
 
 
 def _mend(connection: Connection, suppressions: Suppressions, *, at_least: int) -> int:

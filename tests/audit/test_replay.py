@@ -21,6 +21,7 @@ from audit.rested_on import HistoryProof, RegistryProof
 from audit.tables import decision_alias
 from consent import linking, standing, tables
 from consent.events import RecordedKind
+from consent.keys.sealing import KeyKind
 from consent.ledger.identifiers import id_of
 from consent.ledger.tables import log_entry
 from consent.senders import SenderRecord, put
@@ -260,9 +261,8 @@ def test_a_decision_on_a_standing_that_was_forged_is_found_out(desk: Desk) -> No
     honest = desk.check_one(desk.a_check(channel=Channel.EMAIL, text=None))
     row = desk.connection.execute(sa.select(tables.standing)).one()
     forged = Standing((KeptEvent(9, RecordedKind.PURCHASE, NOW, "acme"),), NOW)
-    sealed = standing.seal(
-        desk.gate.keys, desk.organisation, row.subject, row.head_seq, forged, at=NOW
-    )
+    key = desk.gate.keys.sealing_key(desk.organisation, KeyKind.STANDING, at=NOW)
+    *_, sealed = standing.seal_row(key, desk.organisation, row.subject, row.head_seq, forged)
     desk.connection.execute(sa.update(tables.standing).values(sealed_history=sealed))
     answer = desk.check_one(desk.a_check())
     assert_same(replayed(desk, honest))
