@@ -12,7 +12,7 @@ import httpx
 
 from api.dispatch.lanes import Lane, Road
 from api.dispatch.stale import TellStale
-from api.dispatch.works import LetGo, WatchDeadlines
+from api.dispatch.works import FreeStranded, LetGo, WatchDeadlines
 from api.errors import RetryLaterError
 from api.exchange import Service
 from api.operations.adopt_release import all_organisations
@@ -79,6 +79,7 @@ class Dispatcher:
         if chance is not None:
             self._road.chance = chance
         self._watch = WatchDeadlines(keys, laws)
+        self._free = FreeStranded()
         self._tell_stale = TellStale(keys, release)
         self._tell_summaries = TellSummaries(keys)
         self._lanes: dict[str, Lane] = {}
@@ -109,12 +110,16 @@ class Dispatcher:
                 return count
 
     async def watch(self) -> int:
-        """Reckon deadlines, and tell of those that have passed; give how much there was to do."""
-        now = self._service.clock.now()
-        there = await self._service.reader.run(
-            lambda connection: deadlines.waiting(connection, now=now)
-        )
-        return await self._submit_each(self._watch, there)
+        """Reckon deadlines, tell of those that have passed, and let go what waits for nobody; give
+        how much there was to do."""
+        now, reader = self._service.clock.now(), self._service.reader
+        freed = 0
+        if await reader.run(attempts.is_any_stranded):
+            freed = await self._service.writer.submit(
+                self._free, None, organisation=NO_ORGANISATION
+            )
+        there = await reader.run(lambda connection: deadlines.waiting(connection, now=now))
+        return freed + await self._submit_each(self._watch, there)
 
     async def look_for_stale(self) -> int:
         """Tell of copies of registers that have gone stale; give how many rows were queued."""

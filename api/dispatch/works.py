@@ -124,6 +124,20 @@ class LetGo:
         return [count for _ in requests]
 
 
+class FreeStranded:
+    """The work that lets go what waits in a line that nobody heads; it needs no organisation."""
+
+    name = "free_stranded"
+    priority = Priority.OTHER
+
+    def run_many(
+        self, connection: Connection, requests: Sequence[None], *, now: datetime
+    ) -> list[int]:
+        """Free all."""
+        count = attempts.free_stranded(connection, now=now)
+        return [count for _ in requests]
+
+
 class WatchDeadlines:
     """The work that reckons deadlines, and tells of those that have passed.
 
@@ -148,5 +162,4 @@ class WatchDeadlines:
             )
             late = deadlines.raise_overdue(connection, organisation, keys=self._keys, now=now)
             done.append(dated + late)
-        attempts.free_stranded(connection, now=now)
         return done
