@@ -61,7 +61,8 @@ class Infobip:
             raise InvalidRequestError(
                 "the body does not fit its shape", (("/results", "this field is required"),)
             )
-        return [_message_of(result) for result in results if isinstance(result, dict)]
+        every = [result for result in results if isinstance(result, dict)]
+        return [_message_of(result) for result in every if not _is_report(result)]
 
 
 def _is_signed(delivery: Delivery, secret: InfobipCredentials, key: str) -> bool:
@@ -70,6 +71,13 @@ def _is_signed(delivery: Delivery, secret: InfobipCredentials, key: str) -> bool
     expected = hmac_of(key, delivery.body, secret.hmac_algorithm)
     in_hexadecimal = same(given.lower(), expected.hex())
     return same(from_base64(given), expected) or in_hexadecimal
+
+
+def _is_report(result: Mapping[str, Any]) -> bool:
+    """Whether it is about a message of ours: whoever stands there as its sender is we."""
+    event = text_of(result.get("event")).lower()
+    reports = event not in ("", "mo") or "status" in result or "seenAt" in result
+    return reports and not _words_of(result).text
 
 
 def _message_of(result: Mapping[str, Any]) -> InboundMessage:

@@ -10,6 +10,7 @@ from api.inbound.binary import Letters, is_part, letters_in_base64
 from api.inbound.delivery import Delivery, part_of
 from api.inbound.message import (
     InboundMessage,
+    Mark,
     ProviderName,
     address_of,
     id_of,
@@ -71,10 +72,13 @@ def _is_signed(delivery: Delivery, key: str) -> bool:
 
 
 def _messages_of(body: Mapping[str, Any]) -> list[InboundMessage]:
-    """A message; what reports on our own ones is none."""
+    """A message, or Sinch's word that somebody opted out there; what reports on ours is neither."""
     message = part_of(body, "message")
     if part_of(message, "contact_message") is not None:
         return [_of_conversation(body, message)]
+    stopped = part_of(body, "opt_out_notification")
+    if stopped is not None:
+        return [_of_opt_out(stopped)]
     kind = text_of(body.get("type"))
     if not kind.startswith("mo_") and ("report" in kind or "from" not in body):
         return []
@@ -107,4 +111,14 @@ def _of_conversation(body: Mapping[str, Any], message: Mapping[str, Any]) -> Inb
         is_wordless=words.is_wordless,
         channel=_CHANNELS.get(channel.lower(), Channel.SMS),
         received_at=instant_of(message.get("accept_time", body.get("event_time"))),
+    )
+
+
+def _of_opt_out(notification: object) -> InboundMessage:
+    channel = text_of(part_of(notification, "channel"))
+    return InboundMessage(
+        id=id_of(part_of(notification, "request_id")),
+        address=address_of(part_of(notification, "identity")),
+        channel=_CHANNELS.get(channel.lower(), Channel.SMS),
+        mark=Mark.BLOCKED,
     )

@@ -390,6 +390,10 @@ def test_the_channel_is_the_one_that_it_came_by(name: str, shape: Shape, channel
         ("plivo", {"Status": "delivered", "To": "12125550123", "ErrorCode": "000"}, None),
         ("vonage messages", {"status": "delivered"}, None),
         ("sinch", {"type": "recipient_delivery_report_sms", "from": "18885550100"}, None),
+        ("sinch", {"opt_out_notification": {"channel": "SMS", "identity": ANN}}, Mark.BLOCKED),
+        ("infobip", {"from": None, "sender": "ACME", "event": "DELIVERY", "status": {}}, None),
+        ("infobip", {"status": {"groupName": "DELIVERED"}, "to": ANN}, None),
+        ("infobip", {"seenAt": "2026-11-20T17:00:00Z"}, None),
     ],
 )
 def test_a_report_on_our_own_message_is_no_reply(
