@@ -406,13 +406,11 @@ def _for_auditors(components: Components, runner: ExportRunner, gate: Gate) -> d
 
 
 def _propagation(components: Components) -> dict[str, Any]:
-    keys, to_loopback = components.keys, components.settings.webhooks_to_loopback
-    brokers = components.settings.listed_brokers
-    dispatcher = Dispatcher(
-        components.service, keys, components.release, to_loopback=to_loopback, brokers=brokers
-    )
-    works = propagation_works(keys, to_loopback=to_loopback, brokers=brokers)
-    return {"dispatcher": dispatcher, **works}
+    keys, settings = components.keys, components.settings
+    to: Any = {"to_loopback": settings.webhooks_to_loopback, "brokers": settings.listed_brokers}
+    kept_for = settings.deliveries_kept_for
+    dispatcher = Dispatcher(components.service, keys, components.release, kept_for=kept_for, **to)
+    return {"dispatcher": dispatcher, **propagation_works(keys, **to)}
 
 
 def _litestar(

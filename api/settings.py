@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,7 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``env:<VARIABLE>``, ``aws-kms:<key id>`` or ``vault:<url>/<name>``.
     ``dispatch`` says whether this process carries events to webhooks. ``webhooks_to_loopback`` lets
     them go to this machine, and there without TLS: for development only. ``brokers`` are the NATS
-    and Kafka brokers that webhooks may name, a comma between them.
+    and Kafka brokers that webhooks may name, a comma between them. ``deliveries_kept_days``: for so
+    long deliveries are listed that nothing is worked out from any more.
     ``queue_limit`` is how many requests may wait for the writer before checks get a 503.
     """
 
@@ -49,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dispatch: bool = True
     webhooks_to_loopback: bool = False
     brokers: str = ""
+    deliveries_kept_days: int = 90
     queue_limit: int = 8192
     reader_threads: int = 4
 
@@ -94,6 +97,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return (self.public_base_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
+    def deliveries_kept_for(self) -> timedelta:
+        """How long deliveries are listed that nothing is worked out from any more."""
+        return timedelta(days=self.deliveries_kept_days)
+
+    @property
     def listed_brokers(self) -> Brokers:
         """The brokers that may be published to."""
         try:
@@ -116,6 +124,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _ = self.listed_brokers
         if self.fsck_tail < 0:
             raise SettingsError("fsck_tail is a number of entries; 0 looks at none")
+        if not 1 <= self.deliveries_kept_days <= 36_500:
+            raise SettingsError("deliveries_kept_days is between 1 and 36500")
         if self.workers < 1 or self.reader_threads < 1 or self.queue_limit < 1:
             raise SettingsError("workers, reader_threads and queue_limit are at least 1")
         if self.public_base_url is not None and not _is_base_url(self.public_base_url):

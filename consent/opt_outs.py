@@ -15,7 +15,7 @@ import msgspec
 
 from consent.errors import NoAddressError
 from consent.events import UNREFUSED, ConsentEvent, Evidence, Flag, RecordedKind
-from jurisdictions.addresses import Address, address_meant
+from jurisdictions.addresses import Address, address_meant, parse_address
 from rules.history import same_brand
 from rules.vocabulary import Channel, Purpose, Via
 
@@ -63,8 +63,9 @@ class OptOut:
 def read_opt_out(body: Mapping[str, object], *, now: datetime) -> OptOut:
     """Read the body of an opt-out, or of a revoke event; no scope means everything.
 
-    Refuses nothing but a body without an address (``NoAddressError``). Whether ``sender`` is
-    one of ours shows when it is recorded.
+    Refuses nothing but a body without an address, or with several (``NoAddressError``): of one
+    receipt nobody could say whom it leaves alone. Whether ``sender`` is one of ours shows when
+    it is recorded.
     """
     written = _address(body.get("address"))
     address = address_meant(written)
@@ -207,6 +208,13 @@ def _address(value: object) -> str:
         return f"+{abs(value)}"
     if isinstance(value, str) and value.strip():
         return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, list) and value:  # It stood there more than once.
+        written = [_address(one) for one in value if isinstance(one, str | int) and one != ""]
+        meant = {parse_address(address_meant(one)).normalised for one in written}
+        if len(meant) > 1:
+            raise NoAddressError("it names several addresses: send an opt-out for each of them")
+        if written:
+            return written[0]
     raise NoAddressError("an opt-out names the address that is to be left alone")
 
 

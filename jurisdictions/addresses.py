@@ -17,6 +17,7 @@ from jurisdictions.regions import area_of_country, country_of_prefix, regions_of
 from jurisdictions.spellings import spellings_of
 from jurisdictions.time_zones import compared, zones_of_country, zones_of_prefix
 from rules.facts import SenderId
+from rules.text import stream_safe
 from rules.vocabulary import NumberType, SenderForm
 
 _NANP = re.compile(r"\+1([2-9][0-9]{2})([0-9]{7})\Z")
@@ -181,7 +182,7 @@ def _digits_of(text: str) -> str:
 
 
 def _email(text: str) -> Address:
-    text = unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", stream_safe(text))
     local, _, host = text.rpartition("@")
     local, host = local.lower(), host.lower()
     problem = _problem_of_local(local)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
+from rules.text import stream_safe
 from rules.vocabulary import Channel, EventKind, Level, Purpose, Quality, Via
 
 
@@ -69,7 +70,7 @@ STOPPED_BY_ANY_OPT_OUT: frozenset[Purpose] = frozenset(
 @lru_cache(maxsize=4096)
 def folded_brand(name: str) -> str:
     """Give a name as it is compared: without case, spaces at its ends, or forms of its letters."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", stream_safe(name)).casefold().split())
 
 
 def same_brand(left: str, right: str) -> bool:

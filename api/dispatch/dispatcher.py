@@ -11,8 +11,16 @@ from typing import Final
 import httpx
 
 from api.dispatch.lanes import Lane, Road
+from api.dispatch.scheduled import TellScheduled
 from api.dispatch.stale import TellStale
-from api.dispatch.works import LetGo, WatchDeadlines
+from api.dispatch.works import (
+    FreeStranded,
+    LetGo,
+    SweepDeliveries,
+    Swept,
+    WatchDeadlines,
+    WithholdErased,
+)
 from api.errors import RetryLaterError
 from api.exchange import Service
 from api.operations.adopt_release import all_organisations
@@ -21,7 +29,7 @@ from api.roles import NO_ORGANISATION
 from api.work import Work
 from consent.keys.key_ring import KeyRing
 from consent.ledger.errors import ReadOnlyError
-from consent.propagation import attempts, deadlines, reconciliation
+from consent.propagation import attempts, deadlines, endings, reconciliation
 from consent.propagation.brokers import Brokers
 from consent.propagation.courier import ATTEMPT_SECONDS
 from consent.propagation.guard import GuardedBackend, Resolve, resolve
@@ -37,7 +45,9 @@ BREATH_SECONDS: Final = 0.1
 
 WATCH_SECONDS: Final = 5.0
 STALE_SECONDS: Final = 3600.0
+SCHEDULED_SECONDS: Final = 3600.0
 SUMMARY_SECONDS: Final = 3600.0
+SWEEP_SECONDS: Final = 3600.0
 COUNTRIES_KEPT: Final = timedelta(minutes=1)
 
 
@@ -59,6 +69,7 @@ class Dispatcher:
         *,
         to_loopback: bool = False,
         brokers: Brokers | None = None,
+        kept_for: timedelta = timedelta(days=90),
         tls: ssl.SSLContext | None = None,
         resolver: Resolve = resolve,
         attempt_seconds: float = ATTEMPT_SECONDS,
@@ -79,7 +90,12 @@ class Dispatcher:
         if chance is not None:
             self._road.chance = chance
         self._watch = WatchDeadlines(keys, laws)
+        self._free = FreeStranded()
+        self._withhold = WithholdErased(keys)
+        self._sweep = SweepDeliveries()
+        self._kept_for = kept_for
         self._tell_stale = TellStale(keys, release)
+        self._tell_scheduled = TellScheduled(keys, release)
         self._tell_summaries = TellSummaries(keys)
         self._lanes: dict[str, Lane] = {}
         self._running: dict[str, asyncio.Task[int]] = {}
@@ -109,17 +125,45 @@ class Dispatcher:
                 return count
 
     async def watch(self) -> int:
-        """Reckon deadlines, and tell of those that have passed; give how much there was to do."""
-        now = self._service.clock.now()
-        there = await self._service.reader.run(
-            lambda connection: deadlines.waiting(connection, now=now)
-        )
-        return await self._submit_each(self._watch, there)
+        """Reckon deadlines, tell of those that have passed, let go what waits for nobody, and end
+        the bodies of the erased; give how much there was to do."""
+        now, reader = self._service.clock.now(), self._service.reader
+        freed = 0
+        if await reader.run(attempts.is_any_stranded):
+            freed = await self._service.writer.submit(
+                self._free, None, organisation=NO_ORGANISATION
+            )
+        there = await reader.run(lambda connection: deadlines.waiting(connection, now=now))
+        done = await self._submit_each(self._watch, there)
+        ended = await reader.run(lambda connection: endings.with_ended(connection, now=now))
+        return freed + done + await self._submit_each(self._withhold, ended)
+
+    async def sweep(self) -> int:
+        """End what was settled long ago; give how many deliveries."""
+        reader, count = self._service.reader, 0
+        before = self._service.clock.now() - self._kept_for
+        while True:
+            found = await reader.run(
+                lambda connection: Swept(
+                    endings.find_passed(connection, before=before),
+                    endings.find_given_up(connection, before=before),
+                )
+            )
+            if not found.passed and not found.given_up:
+                return count
+            count += await self._service.writer.submit(
+                self._sweep, found, organisation=NO_ORGANISATION
+            )
 
     async def look_for_stale(self) -> int:
         """Tell of copies of registers that have gone stale; give how many rows were queued."""
         there = await self._service.reader.run(all_organisations)
         return await self._submit_each(self._tell_stale, there)
+
+    async def look_for_scheduled(self) -> int:
+        """Tell of the days on which law changes; give how many rows were queued."""
+        there = await self._service.reader.run(all_organisations)
+        return await self._submit_each(self._tell_scheduled, there)
 
     async def sum_up(self) -> int:
         """Tell each endpoint that asks for it what it should hold, once a day; give how many were
@@ -140,7 +184,9 @@ class Dispatcher:
         watching = [
             asyncio.create_task(self._do_forever(self.watch, WATCH_SECONDS)),
             asyncio.create_task(self._do_forever(self.look_for_stale, STALE_SECONDS)),
+            asyncio.create_task(self._do_forever(self.look_for_scheduled, SCHEDULED_SECONDS)),
             asyncio.create_task(self._do_forever(self.sum_up, SUMMARY_SECONDS)),
+            asyncio.create_task(self._do_forever(self.sweep, SWEEP_SECONDS)),
         ]
         try:
             while True:

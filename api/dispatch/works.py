@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from api.work import Priority
 from consent.keys.key_ring import KeyRing
-from consent.propagation import attempts, deadlines, endpoints
+from consent.propagation import attempts, deadlines, endings, endpoints
 from consent.propagation.attempts import Attempt, Claimed
 from consent.propagation.endpoints import Endpoint
 from consent.propagation.laws import Deadlines
@@ -124,6 +124,20 @@ class LetGo:
         return [count for _ in requests]
 
 
+class FreeStranded:
+    """The work that lets go what waits in a line that nobody heads; it needs no organisation."""
+
+    name = "free_stranded"
+    priority = Priority.OTHER
+
+    def run_many(
+        self, connection: Connection, requests: Sequence[None], *, now: datetime
+    ) -> list[int]:
+        """Free all."""
+        count = attempts.free_stranded(connection, now=now)
+        return [count for _ in requests]
+
+
 class WatchDeadlines:
     """The work that reckons deadlines, and tells of those that have passed.
 
@@ -148,5 +162,47 @@ class WatchDeadlines:
             )
             late = deadlines.raise_overdue(connection, organisation, keys=self._keys, now=now)
             done.append(dated + late)
-        attempts.free_stranded(connection, now=now)
         return done
+
+
+class WithholdErased:
+    """The work that takes the addresses of the erased out of what is still on its way.
+
+    Its requests are organisations; its answers, from how many.
+    """
+
+    name = "withhold_erased"
+    priority = Priority.OTHER
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+
+    def run_many(
+        self, connection: Connection, requests: Sequence[str], *, now: datetime
+    ) -> list[int]:
+        """Withhold for each."""
+        return [endings.withhold(connection, one, keys=self._keys, now=now) for one in requests]
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """Deliveries to be deleted, and those that only their bodies are taken from."""
+
+    passed: Sequence[bytes]
+    given_up: Sequence[bytes]
+
+
+class SweepDeliveries:
+    """The work that ends what was settled long ago; it needs no organisation."""
+
+    name = "sweep_deliveries"
+    priority = Priority.OTHER
+
+    def run_many(
+        self, connection: Connection, requests: Sequence[Swept], *, now: datetime
+    ) -> list[int]:
+        """Sweep each; give how many there were."""
+        for request in requests:
+            endings.delete(connection, request.passed)
+            endings.drop_bodies(connection, request.given_up)
+        return [len(request.passed) + len(request.given_up) for request in requests]

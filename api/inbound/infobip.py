@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from api.errors import InvalidRequestError
-from api.inbound.delivery import Delivery, first_of, part_of
+from api.inbound.delivery import Delivery
 from api.inbound.message import (
     InboundMessage,
     ProviderName,
@@ -16,26 +16,28 @@ from api.inbound.message import (
     instant_of,
     text_of,
 )
-from api.inbound.signatures import from_base64, hmac_of, is_basic, require_any, same
+from api.inbound.signatures import KeyOrPassword, from_base64, hmac_of, require_any, same
+from api.inbound.wording import Words, words_in, words_of
 from api.work import Reply
+from rules.vocabulary import Channel
+
+_CHANNELS = {"whatsapp": Channel.WHATSAPP, "rcs": Channel.RCS, "mms": Channel.MMS}
 
 
-class InfobipCredentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class InfobipCredentials(KeyOrPassword, frozen=True, kw_only=True):
     """``username`` and ``password``, or ``hmac_secret``: as the account's security settings say.
 
     ``hmac_header`` is where the hash stands, in hexadecimal or base64.
     """
 
-    username: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
-    password: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
     hmac_secret: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
     hmac_algorithm: Literal["sha256", "sha384", "sha512"] = "sha256"
     hmac_header: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "X-Hub-Signature"
 
-    def __post_init__(self) -> None:
-        """Refuse credentials that verify nothing."""
-        if self.hmac_secret is None and (self.username is None or self.password is None):
-            raise ValueError("give hmac_secret, or username and password")
+    @property
+    def key(self) -> str | None:
+        """What hashes the body."""
+        return self.hmac_secret
 
 
 class Infobip:
@@ -51,33 +53,54 @@ class Infobip:
     ) -> list[InboundMessage]:
         """Verify and read."""
         body = delivery.json()
-        require_any(secrets, lambda secret: _is_signed(delivery, secret))
+        require_any(
+            secrets, lambda one: one.verifies(delivery, lambda key: _is_signed(delivery, one, key))
+        )
         results = body.get("results")
         if not isinstance(results, list):
             raise InvalidRequestError(
                 "the body does not fit its shape", (("/results", "this field is required"),)
             )
-        return [_message_of(result) for result in results if isinstance(result, dict)]
+        every = [result for result in results if isinstance(result, dict)]
+        return [_message_of(result) for result in every if not _is_report(result)]
 
 
-def _is_signed(delivery: Delivery, secret: InfobipCredentials) -> bool:
-    if secret.hmac_secret is None:
-        assert secret.username is not None, "its credentials are one or the other"
-        assert secret.password is not None, "its credentials are one or the other"
-        return is_basic(delivery, secret.username, secret.password)
+def _is_signed(delivery: Delivery, secret: InfobipCredentials, key: str) -> bool:
     given = delivery.header(secret.hmac_header.lower()).strip()
     given = given.removeprefix(f"{secret.hmac_algorithm}=")
-    expected = hmac_of(secret.hmac_secret, delivery.body, secret.hmac_algorithm)
+    expected = hmac_of(key, delivery.body, secret.hmac_algorithm)
     in_hexadecimal = same(given.lower(), expected.hex())
     return same(from_base64(given), expected) or in_hexadecimal
 
 
+def _is_report(result: Mapping[str, Any]) -> bool:
+    """Whether it is about a message of ours: whoever stands there as its sender is we."""
+    event = text_of(result.get("event")).lower()
+    reports = event not in ("", "mo") or "status" in result or "seenAt" in result
+    return reports and not _words_of(result).text
+
+
 def _message_of(result: Mapping[str, Any]) -> InboundMessage:
-    content = first_of(result.get("content"))
-    text = text_of(result.get("text")) or text_of(result.get("cleanText"))
+    words = _words_of(result)
+    channel = text_of(result.get("integrationType")) or text_of(result.get("channel"))
     return InboundMessage(
         id=id_of(result.get("messageId")),
         address=address_of(result.get("from", result.get("sender"))),
-        text=text or text_of(part_of(content, "text")),
+        text=words.text,
+        payload=words.payload,
+        is_wordless=words.is_wordless,
+        channel=_CHANNELS.get(channel.lower(), Channel.SMS),
         received_at=instant_of(result.get("receivedAt")),
     )
+
+
+def _words_of(result: Mapping[str, Any]) -> Words:
+    """Where a text message has its text, where the other channels have theirs, and the newer API.
+
+    ``keyword`` is cut off what ``cleanText`` is the rest of.
+    """
+    if text_of(result.get("text")).strip():
+        return words_of([result["text"]])
+    cut = " ".join(filter(None, (text_of(result.get(name)) for name in ("keyword", "cleanText"))))
+    said = words_in({name: result.get(name) for name in ("message", "content")})
+    return said if said.text else words_of([cut], is_wordless=said.is_wordless)

@@ -37,12 +37,18 @@ class InboundMessage:
     ``id`` is the provider's, the same in each of its attempts; None where it names none.
     ``address`` is as it came, but for the plus of a number, and empty where the provider names
     nobody. ``received_at`` is aware.
+    ``payload`` is what the sender put behind what was pressed: see ``wording.py``.
+    ``is_wordless``: nobody expects words of it, for it is a picture, a place or the like.
+    ``in_doubt``: ``text`` may not be what was said: a part of a message, or letters guessed.
     ``nonce`` comes with a signature that does not cover the message: it is good for one only.
     """
 
     id: str | None
     address: str
     text: str = ""
+    payload: str = ""
+    is_wordless: bool = False
+    in_doubt: bool = False
     channel: Channel = Channel.SMS
     received_at: datetime | None = None
     mark: Mark | None = None

@@ -25,6 +25,7 @@ from api.inbound.signatures import (
     require_fresh,
     same,
 )
+from api.inbound.wording import words_in, words_of
 from api.work import Reply
 from rules.vocabulary import Channel
 
@@ -96,11 +97,14 @@ def _of_channel(body: Mapping[str, Any]) -> list[InboundMessage]:
     event = text_of(body.get("event"))
     if part_of(payload, "direction") == "outgoing" or event.endswith(".outbound"):
         return []
+    words = words_in({"body": part_of(payload, "body")})
     return [
         InboundMessage(
             id=id_of(part_of(payload, "id")),
             address=address_of(part_of(payload, "sender", "contact", "identifierValue")),
-            text=text_of(part_of(payload, "body", "text", "text")),
+            text=words.text,
+            payload=words.payload,
+            is_wordless=words.is_wordless,
             channel=_CHANNELS.get(event.partition(".")[0], Channel.SMS),
             received_at=instant_of(part_of(payload, "createdAt")),
         )
@@ -112,7 +116,7 @@ def _of_number(fields: Mapping[str, Any]) -> list[InboundMessage]:
         InboundMessage(
             id=id_of(fields.get("id")),
             address=address_of(fields.get("originator")),
-            text=text_of(fields.get("body")) or text_of(fields.get("message")),
+            text=words_of([fields.get("body"), fields.get("message")]).text,
             received_at=instant_of(fields.get("createdDatetime")),
         )
     ]

@@ -1,6 +1,6 @@
 """Plivo: forms, signed over the URL, the fields and a nonce; or over URL and nonce alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
@@ -8,13 +8,20 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from api.inbound.delivery import Delivery, Fields
-from api.inbound.message import InboundMessage, ProviderName, address_of, id_of
+from api.inbound.message import InboundMessage, Mark, ProviderName, address_of, id_of
 from api.inbound.signatures import hmac_of, require_any, same_base64
+from api.inbound.wording import WORDLESS, words_of
 from api.work import Reply
 from rules.vocabulary import Channel
 
+OPTED_OUT = "200"
+"""Plivo's error for a message to somebody who told the number to stop."""
+
 _WHOLE = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3")
 _URL_ONLY = ("x-plivo-signature-v2", "x-plivo-signature-ma-v2")
+_URL_NONCE = "x-plivo-signature-v2-nonce"
+_SAID = ("Text", "Body", "Caption", "ButtonText", "InteractiveTitle")
+_BEHIND = ("ButtonPayload", "InteractiveId", "InteractiveDescription", "Subject")
 _CHANNELS = {"mms": Channel.MMS, "whatsapp": Channel.WHATSAPP}
 
 
@@ -25,7 +32,10 @@ class PlivoCredentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
 
 class Plivo:
-    """Inbound messages. What version 2 signs is not the message, so its nonce is good once."""
+    """Inbound messages, and reports that say somebody opted out there.
+
+    What version 2 signs is not the message, so its nonce is good for one message only.
+    """
 
     name = ProviderName.PLIVO
     credentials = PlivoCredentials
@@ -38,22 +48,13 @@ class Plivo:
         """Verify and read."""
         form = delivery.form() if delivery.method == "POST" else []
         whole = [value for name in _WHOLE if (value := delivery.header(name))]
-        nonce = None
         if whole:
             require_any(secrets, lambda secret: _is_whole(delivery, form, whole, secret))
         else:
-            nonce = delivery.header("x-plivo-signature-v2-nonce")
-            require_any(secrets, lambda secret: _is_called(delivery, nonce or "", secret))
-        fields = dict(form or delivery.query_fields())
-        return [
-            InboundMessage(
-                id=id_of(fields.get("MessageUUID")),
-                address=address_of(fields.get("From")),
-                text=fields.get("Text", ""),
-                channel=_CHANNELS.get(fields.get("Type", "").lower(), Channel.SMS),
-                nonce=nonce,
-            )
-        ]
+            require_any(secrets, lambda secret: _is_called(delivery, secret))
+        # Stripped of its version 3, a call is the very same one of version 2.
+        nonce = delivery.header(_URL_NONCE) or None
+        return _messages_of(dict(form or delivery.query_fields()), nonce)
 
 
 def _is_whole(
@@ -72,7 +73,8 @@ def _is_whole(
     return bool(nonce) and any(same_base64(part, expected) for part in given)
 
 
-def _is_called(delivery: Delivery, nonce: str, secret: PlivoCredentials) -> bool:
+def _is_called(delivery: Delivery, secret: PlivoCredentials) -> bool:
+    nonce = delivery.header(_URL_NONCE)
     expected = hmac_of(secret.auth_token, _without_query(delivery.url) + nonce)
     given = [delivery.header(name) for name in _URL_ONLY]
     return bool(nonce) and any(same_base64(header, expected) for header in given)
@@ -80,3 +82,33 @@ def _is_called(delivery: Delivery, nonce: str, secret: PlivoCredentials) -> bool
 
 def _without_query(url: str) -> str:
     return urlunsplit(urlsplit(url)._replace(query="", fragment=""))
+
+
+def _messages_of(fields: Mapping[str, str], nonce: str | None) -> list[InboundMessage]:
+    """A message; a report on one of ours is none, but where it says that the person opted out."""
+    words = words_of(
+        [fields.get(name) for name in _SAID],
+        behind=[fields.get(name) for name in _BEHIND],
+        is_wordless=any(name in fields for name in ("Media0", "MediaUrl0", "Latitude"))
+        or fields.get("ContentType", "").lower() in WORDLESS,
+    )
+    channel = _CHANNELS.get(fields.get("Type", "").lower(), Channel.SMS)
+    id_ = id_of(fields.get("MessageUUID"))
+    if "Status" in fields and not words.text:
+        if fields.get("ErrorCode") != OPTED_OUT:
+            return []
+        address = address_of(fields.get("To"))
+        return [
+            InboundMessage(id=id_, address=address, channel=channel, mark=Mark.BLOCKED, nonce=nonce)
+        ]
+    return [
+        InboundMessage(
+            id=id_,
+            address=address_of(fields.get("From")),
+            text=words.text,
+            payload=words.payload,
+            is_wordless=words.is_wordless,
+            channel=channel,
+            nonce=nonce,
+        )
+    ]

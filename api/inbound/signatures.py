@@ -5,7 +5,7 @@ import binascii
 import hmac
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 from joserfc import jws
@@ -53,6 +53,31 @@ class Provider(Protocol):
         ``StaleRequestError``: it is too old, or ahead of time.
         """
         ...
+
+
+class KeyOrPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Credentials of an account that signs with a key, or else calls with a name and password."""
+
+    username: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
+    password: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
+
+    @property
+    def key(self) -> str | None:
+        """What the account signs with; None where it does not."""
+        raise NotImplementedError
+
+    def __post_init__(self) -> None:
+        """Refuse credentials that verify nothing."""
+        if self.key is None and (self.username is None or self.password is None):
+            raise ValueError("give the account's secret, or username and password")
+
+    def verifies(self, delivery: Delivery, is_signed: Callable[[str], bool]) -> bool:
+        """Whether the request is the account's; where there is a key, by the key alone."""
+        if self.key is not None:
+            return is_signed(self.key)
+        assert self.username is not None, "its credentials are one or the other"
+        assert self.password is not None, "its credentials are one or the other"
+        return _is_basic(delivery, self.username, self.password)
 
 
 def require_any(secrets: Sequence[S], verifies: Callable[[S], bool]) -> None:
@@ -109,13 +134,6 @@ def claims_of(token: str, secret: str, algorithms: Sequence[str]) -> dict[str, A
         return None
 
 
-def is_basic(delivery: Delivery, username: str, password: str) -> bool:
-    """Whether the request came with this name and password."""
-    scheme, _, given = delivery.header("authorization").partition(" ")
-    wanted = f"{username}:{password}"
-    return scheme.lower() == "basic" and same(from_base64(given), wanted)
-
-
 def bytes_of(value: str | bytes) -> bytes:
     """The bytes that were signed: those that are no UTF-8 as they came."""
     if isinstance(value, bytes):
@@ -124,3 +142,9 @@ def bytes_of(value: str | bytes) -> bytes:
         return value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return value.encode("utf-8", "surrogatepass")
+
+
+def _is_basic(delivery: Delivery, username: str, password: str) -> bool:
+    scheme, _, given = delivery.header("authorization").partition(" ")
+    wanted = f"{username}:{password}"
+    return scheme.lower() == "basic" and same(from_base64(given), wanted)

@@ -19,6 +19,7 @@ from api.inbound.message import (
     text_of,
 )
 from api.inbound.signatures import from_base64, instant_of_epoch, require_any, require_fresh
+from api.inbound.wording import words_in
 from api.work import Reply
 from rules.vocabulary import Channel
 
@@ -26,6 +27,8 @@ OPTED_OUT = "40300"
 """Telnyx's error for a message to somebody who told it to stop."""
 
 _KEY_SIZE = 32
+_CHANNELS = {"MMS": Channel.MMS, "RCS": Channel.RCS, "WHATSAPP": Channel.WHATSAPP}
+_SAID = ("text", "subject", "media", "body")
 
 
 class TelnyxCredentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -72,13 +75,16 @@ def _messages_of(body: Mapping[str, Any]) -> list[InboundMessage]:
     payload = part_of(body, "data", "payload")
     event = part_of(body, "data", "event_type")
     id_ = id_of(part_of(payload, "id"))
-    channel = Channel.MMS if part_of(payload, "type") == "MMS" else Channel.SMS
-    if event == "message.received":
+    channel = _CHANNELS.get(text_of(part_of(payload, "type")).upper(), Channel.SMS)
+    if event == "message.received" or part_of(payload, "direction") == "inbound":
+        words = words_in({name: part_of(payload, name) for name in _SAID})
         return [
             InboundMessage(
                 id=id_,
                 address=address_of(part_of(payload, "from", "phone_number")),
-                text=text_of(part_of(payload, "text")),
+                text=words.text,
+                payload=words.payload,
+                is_wordless=words.is_wordless,
                 channel=channel,
                 received_at=instant_of(part_of(payload, "received_at")),
             )

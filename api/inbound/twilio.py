@@ -1,6 +1,6 @@
 """Twilio: forms signed with the account's auth token, over the URL and every field."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +16,7 @@ from api.inbound.message import (
     id_of,
 )
 from api.inbound.signatures import hmac_of, require_any, same_base64
+from api.inbound.wording import WORDLESS, Words, words_of
 from api.work import Reply
 from rules.vocabulary import Channel
 
@@ -98,20 +99,29 @@ def _messages_of(fields: dict[str, str]) -> list[InboundMessage]:
             InboundMessage(id=id_, address=address_of(address), channel=channel, mark=Mark.BLOCKED)
         ]
     channel, address = _channel_of(fields.get("From", ""))
+    words = _words_of(fields)
     return [
         InboundMessage(
             id=id_,
             address=address_of(address),
-            text=fields.get("Body", "").strip() or _button_of(fields),
+            text=words.text,
+            payload=words.payload,
+            is_wordless=words.is_wordless,
             channel=channel,
             mark=_MARKS.get(fields.get("OptOutType", "").strip().upper()),
         )
     ]
 
 
-def _button_of(fields: dict[str, str]) -> str:
-    """What a button says that was pressed instead of writing."""
-    return fields.get("ButtonText", "").strip() or fields.get("ButtonPayload", "")
+def _words_of(fields: Mapping[str, str]) -> Words:
+    """What was written, and what the button or the row says that was pressed."""
+    return words_of(
+        [fields.get(name) for name in ("Body", "ButtonText", "ListTitle")],
+        behind=[fields.get(name) for name in ("ButtonPayload", "ListId", "ListDescription")],
+        is_wordless=fields.get("NumMedia", "0") != "0"
+        or "Latitude" in fields
+        or fields.get("MessageType", "").lower() in WORDLESS,
+    )
 
 
 def _channel_of(address: str) -> tuple[Channel, str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from api.inbound.binary import Letters, is_part, letters_in_hexadecimal
 from api.inbound.delivery import FORM, JSON, Delivery, part_of
 from api.inbound.message import (
     InboundMessage,
@@ -27,6 +28,7 @@ from api.inbound.signatures import (
     require_fresh,
     same,
 )
+from api.inbound.wording import words_in
 from api.work import Reply
 from rules.vocabulary import Channel
 
@@ -39,6 +41,9 @@ _CHANNELS = {
     "rcs": Channel.RCS,
     "whatsapp": Channel.WHATSAPP,
 }
+
+
+_NOT_SAID = ("context", "profile", "whatsapp", "sms", "from", "to")
 
 
 class VonageCredentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -117,38 +122,43 @@ def _is_signed(fields: Mapping[str, str], secret: VonageCredentials) -> bool:
 def _of_sms_api(fields: Mapping[str, str]) -> list[InboundMessage]:
     id_ = id_of(fields.get("messageId") or fields.get("message-id"))
     at = instant_of(fields.get("message-timestamp"))
-    if "err-code" in fields:
-        if fields["err-code"] != OPTED_OUT:
+    if "err-code" in fields or ("status" in fields and "text" not in fields):
+        if fields.get("err-code") != OPTED_OUT:
             return []
         address = address_of(fields.get("msisdn"))
         return [InboundMessage(id=id_, address=address, received_at=at, mark=Mark.BLOCKED)]
+    letters = Letters(fields.get("text", ""), is_guessed=False)
+    if not letters.text and "data" in fields:
+        letters = letters_in_hexadecimal(fields["data"])
     return [
         InboundMessage(
             id=id_,
             address=address_of(fields.get("msisdn")),
-            text=fields.get("text", ""),
+            text=letters.text,
+            # The parts of a long message come one by one, in any order.
+            in_doubt=letters.is_guessed
+            or "concat-ref" in fields
+            or fields.get("concat", "").lower() == "true"
+            or is_part(fields.get("udh", "")),
             received_at=at,
         )
     ]
 
 
 def _of_messages_api(body: Mapping[str, Any]) -> list[InboundMessage]:
-    if "status" in body and "text" not in body:
+    if "status" in body and "text" not in body and "message_type" not in body:
         return []
     sender = body.get("from")
     channel = body.get("channel", part_of(sender, "type"))
+    words = words_in({name: value for name, value in body.items() if name not in _NOT_SAID})
     return [
         InboundMessage(
             id=id_of(body.get("message_uuid")),
             address=address_of(part_of(sender, "number") if isinstance(sender, dict) else sender),
-            text=_text_of(body),
+            text=words.text,
+            payload=words.payload,
+            is_wordless=words.is_wordless,
             channel=_CHANNELS.get(str(channel), Channel.SMS),
             received_at=instant_of(body.get("timestamp")),
         )
     ]
-
-
-def _text_of(body: Mapping[str, Any]) -> str:
-    """What was written, or what the button or the choice says that was pressed instead."""
-    told = (body.get("text"), part_of(body, "button", "text"), part_of(body, "reply", "title"))
-    return next((text for one in told if (text := text_of(one).strip())), "")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
@@ -28,6 +28,9 @@ from rules.errors import ComplianceError
 from rules.vocabulary import Via
 
 WHY_HELD = "a reply that may mean stop"
+WHY_BEHIND = "what the sender put behind the button may mean stop"
+WHY_WORDLESS = "a message in which no words were found"
+WHY_IN_DOUBT = "a part of a longer message, or letters that had to be guessed"
 
 _FIND = select(
     inbound_message.c.endpoint, inbound_message.c.token, inbound_message.c.content_hash
@@ -72,50 +75,75 @@ def read_message(
 ) -> ReceivedReply:
     """Understand a message, in the request's task. In doubt a stop goes before everything else."""
     address = parse_address(message.address)
-    reading, scope = _reading_of(message, address)
-    event = _event_of(endpoint, message, reading, scope, now=now)
+    read = _read(message, address)
+    event = _event_of(endpoint, message, read, now=now)
     if event is not None and event.event is RecordedKind.GRANT and address.problem is not None:
         event = None  # A stop or a doubt is kept and flagged; nobody grants anything from nowhere.
-    return ReceivedReply(endpoint, message, address, reading, event, content_hash)
+    return ReceivedReply(endpoint, message, address, read.reading, event, content_hash)
 
 
-def _reading_of(message: InboundMessage, address: Address) -> tuple[Reading, Scope]:
+class _Read(NamedTuple):
+    """What a message was taken for; ``why`` it is held, if it is."""
+
+    reading: Reading
+    scope: Scope = NO_SCOPE
+    why: str = WHY_HELD
+
+
+def _read(message: InboundMessage, address: Address) -> _Read:
     if message.mark is Mark.BLOCKED:
-        return Reading.STOP, NO_SCOPE
+        return _Read(Reading.STOP)
     reply = read_reply(message.text, country=address.country)
     if message.mark is Mark.STOP:
-        return Reading.STOP, reply.scope if reply.reading is Reading.STOP else NO_SCOPE
+        return _Read(Reading.STOP, reply.scope if reply.reading is Reading.STOP else NO_SCOPE)
+    if reply.reading in (Reading.STOP, Reading.UNCERTAIN):
+        return _Read(reply.reading, reply.scope)
+    why = _doubt_of(message, address)
+    if why is not None:
+        return _Read(Reading.UNCERTAIN, why=why)
     if message.mark is not None and reply.reading is Reading.OTHER:
         # Its own word for START or HELP, which our lists do not know.
-        return Reading(message.mark.value), NO_SCOPE
-    return reply.reading, reply.scope
+        return _Read(Reading(message.mark.value))
+    return _Read(reply.reading, reply.scope)
+
+
+def _doubt_of(message: InboundMessage, address: Address) -> str | None:
+    """Why a message in which no stop was read is held all the same."""
+    if message.in_doubt:
+        return WHY_IN_DOUBT
+    if message.payload:
+        behind = read_reply(message.payload, country=address.country).reading
+        return WHY_BEHIND if behind in (Reading.STOP, Reading.UNCERTAIN) else None
+    is_silent = not message.text.strip() and message.mark is None and not message.is_wordless
+    return WHY_WORDLESS if is_silent else None
 
 
 def _event_of(
-    endpoint: Endpoint, message: InboundMessage, reading: Reading, scope: Scope, *, now: datetime
+    endpoint: Endpoint, message: InboundMessage, read: _Read, *, now: datetime
 ) -> ConsentEvent | None:
     at = message.received_at
+    words = [message.text, message.payload if read.why is WHY_BEHIND else ""]
     shared: dict[str, Any] = {
         "at": now if at is None or at > now else at,
-        "text": message.text or None,
+        "text": "\n".join(filter(None, words)) or None,
         "evidence": _evidence_of(endpoint, message),
     }
     stopped = endpoint.sender if endpoint.stop_reach is StopReach.SENDER else None
-    if reading is Reading.STOP:
+    if read.reading is Reading.STOP:
         return ConsentEvent(
             event=RecordedKind.REVOKE,
             sender=stopped,
-            channel=scope.channel,
-            purpose=scope.purpose,
+            channel=read.scope.channel,
+            purpose=read.scope.purpose,
             via=Via.KEYWORD,
             **shared,
         )
-    if reading is Reading.UNCERTAIN:
+    if read.reading is Reading.UNCERTAIN:
         return ConsentEvent(
-            event=RecordedKind.HOLD, sender=stopped, via=Via.KEYWORD, why=WHY_HELD, **shared
+            event=RecordedKind.HOLD, sender=stopped, via=Via.KEYWORD, why=read.why, **shared
         )
     # Without an id a START cannot be told from an older one that comes again.
-    if reading is Reading.START and endpoint.start is not None and message.id is not None:
+    if read.reading is Reading.START and endpoint.start is not None and message.id is not None:
         shown = endpoint.start.disclosure
         return ConsentEvent(
             event=RecordedKind.GRANT,

@@ -189,20 +189,18 @@ _DUE = sa.select(
     _ENDPOINT.id,
     *(_first_due(urgency).label(f"urgency_{int(urgency)}") for urgency in Urgency),
 ).where(_ENDPOINT.disabled_at.is_(None), _ENDPOINT.deleted_at.is_(None))
-_STRANDED = (
-    sa.update(webhook_delivery)
-    .where(
-        _PENDING,
-        _C.due_at.is_(None),
-        ~sa.exists().where(
-            _LINE.c.subject == _C.subject,
-            _LINE.c.endpoint == _C.endpoint,
-            _LINE.c.state == sa.literal_column("'pending'"),
-            _LINE.c.position < _C.position,
-        ),
-    )
-    .values(due_at=_AT)
+_IS_STRANDED = (
+    _PENDING,
+    _C.due_at.is_(None),
+    ~sa.exists().where(
+        _LINE.c.subject == _C.subject,
+        _LINE.c.endpoint == _C.endpoint,
+        _LINE.c.state == sa.literal_column("'pending'"),
+        _LINE.c.position < _C.position,
+    ),
 )
+_ANY_STRANDED = sa.select(_C.id).where(*_IS_STRANDED).limit(1)
+_STRANDED = sa.update(webhook_delivery).where(*_IS_STRANDED).values(due_at=_AT)
 
 
 def claim(
@@ -257,6 +255,11 @@ def due(connection: Connection) -> dict[str, datetime]:
         if first is not None:
             found[id_] = first
     return found
+
+
+def is_any_stranded(connection: Connection) -> bool:
+    """Whether something waits in a line that nobody heads."""
+    return connection.execute(_ANY_STRANDED).first() is not None
 
 
 def free_stranded(connection: Connection, *, now: datetime) -> int:

@@ -30,6 +30,9 @@ webhook_endpoint = Table(
 
 PENDING = text("state = 'pending'")
 UNSETTLED = text("settled_at IS NULL")
+FAILED = text("state = 'failed'")
+# What may come in any number, and is no entry of the consent log: see endings.py.
+PASSING = text("event IN ('check.denied', 'propagation.overdue', 'propagation.summary')")
 
 webhook_delivery = Table(
     "webhook_delivery",
@@ -67,6 +70,8 @@ webhook_delivery = Table(
     Column("settled_at", Instant),
     # Gone once it has arrived.
     Column("sealed_body", Bytes),
+    # When the addresses were taken out of it, because the person was erased.
+    Column("withheld_at", Instant),
     Index("webhook_delivery_place", "endpoint", "position", unique=True),
     Index(
         "webhook_delivery_due",
@@ -92,5 +97,7 @@ webhook_delivery = Table(
         postgresql_where=UNSETTLED,
     ),
     Index("webhook_delivery_event", "event_id"),
+    Index("webhook_delivery_passing", "settled_at", sqlite_where=PASSING, postgresql_where=PASSING),
+    Index("webhook_delivery_failed", "settled_at", sqlite_where=FAILED, postgresql_where=FAILED),
     sqlite_strict=True,
 )

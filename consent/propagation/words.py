@@ -32,9 +32,12 @@ EVENT_OF_KIND: Final = {
 OWED: Final = frozenset({WebhookEvent.REVOKED, WebhookEvent.ERASED})
 """What must arrive, however long it takes: it goes before all else and is never given up."""
 
-KEPT_WHILE_DISABLED: Final = frozenset(
+ABOUT_PEOPLE: Final = frozenset(
     {WebhookEvent.GRANTED, WebhookEvent.REVOKED, WebhookEvent.CONFIRMED, WebhookEvent.ERASED}
 )
+"""What stands in the consent log and names a person's addresses."""
+
+KEPT_WHILE_DISABLED: Final = ABOUT_PEOPLE
 """What goes on queueing for an endpoint that is disabled, so that it misses nothing of anybody."""
 
 

@@ -146,6 +146,10 @@ class Stops:
             " (address TEXT, sender TEXT, channel TEXT, purpose TEXT, sequence INTEGER)"
         )
         self._database.execute(
+            "CREATE TABLE IF NOT EXISTS known (subject TEXT, address TEXT,"
+            " PRIMARY KEY (subject, address))"
+        )
+        self._database.execute(
             "CREATE TABLE IF NOT EXISTS opt_out (event TEXT PRIMARY KEY, sequence INTEGER)"
         )
 
@@ -200,10 +204,25 @@ class Stops:
             return  # Told again, and held already.
         data = event["data"]
         scope = (data.get("sender"), data.get("channel"), data.get("purpose"))
-        for address in data["addresses"]:
+        for address in self._addresses(event):
             self._database.execute(
                 "INSERT INTO stop VALUES (?, ?, ?, ?, ?)", (address, *scope, event.get("sequence"))
             )
+        if event["type"] == "subject.erased":  # Whose addresses they were is nobody's business now.
+            self._database.execute("DELETE FROM known WHERE subject = ?", (event.get("subject"),))
+
+    def _addresses(self, event: Mapping[str, Any]) -> list[str]:
+        """Whom it is about. Of somebody erased it may come too late to name any address: then it is
+        about those that we were told of the same person before."""
+        told: list[str] = event["data"]["addresses"]
+        subject = event.get("subject")
+        self._database.executemany(
+            "INSERT OR IGNORE INTO known VALUES (?, ?)", [(subject, address) for address in told]
+        )
+        if told:
+            return told
+        found = self._database.execute("SELECT address FROM known WHERE subject = ?", (subject,))
+        return [address for (address,) in found]
 
 
 class Receiver:

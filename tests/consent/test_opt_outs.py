@@ -83,10 +83,26 @@ def test_a_part_that_cannot_be_read_is_kept_and_narrows_nothing(
     assert json.loads(event.unread) == {name: value}
 
 
-@pytest.mark.parametrize("body", [{}, {"address": None}, {"address": " "}, {"address": [ADDRESS]}])
+@pytest.mark.parametrize(
+    "body", [{}, {"address": None}, {"address": " "}, {"address": []}, {"address": {}}]
+)
 def test_only_an_opt_out_of_nobody_is_refused(body: dict[str, object]) -> None:
     with pytest.raises(NoAddressError):
         read_opt_out(body, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [[ADDRESS], [ADDRESS, ADDRESS], [ADDRESS, "tel:" + ADDRESS], [None, ADDRESS], ["", ADDRESS]],
+)
+def test_an_address_that_stands_twice_and_is_one_is_taken(twice: list[object]) -> None:
+    assert read_opt_out({"address": twice}, now=NOW).address == ADDRESS
+
+
+def test_two_addresses_are_refused_rather_than_one_of_them_forgotten() -> None:
+    """A receipt for either would be taken for both; refused, it is still the sender's to send."""
+    with pytest.raises(NoAddressError, match="several"):
+        read_opt_out({"address": [ADDRESS, "+12125550124"]}, now=NOW)
 
 
 def test_a_number_that_came_as_a_number_is_read() -> None:

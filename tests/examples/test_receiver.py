@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from queue import SimpleQueue
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from consent.propagation.signatures import Secret, Signer
+from tests.support.receivers import OK, answering
 from tests.support.sample_receiver import EXAMPLE
 from tests.support.webhooks import ANN, BOB, Outpost, an_outpost
 
@@ -142,3 +144,30 @@ def _seconds(count: int) -> Any:
     from datetime import timedelta
 
     return timedelta(seconds=count)
+
+
+def test_a_stop_that_came_too_late_to_name_an_address_stops_those_it_was_told_before(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with an_outpost(tmp_path) as here:
+            stops = EXAMPLE.Stops(str(tmp_path / "stops.sqlite"))
+            await here.webhook()
+            await here.opt_out(channel="sms")
+            await here.run()
+            here.receiver.answer = answering(503)
+            await here.opt_out(channel="email")
+            await here.post("/v1/subjects/erase", {"address": ANN, "why": "asked"})
+            await here.run()
+            here.service.clock.move(timedelta(days=60))
+            await here.dispatcher.watch()
+            here.receiver.answer = OK
+            for _ in range(3):
+                await here.run(timedelta(days=2))
+            for got in here.receiver.got:
+                stops.apply(got.id, got.event)
+            assert stops.stops(ANN, "acme", "email", "marketing")
+            assert stops._database.execute("SELECT count(*) FROM known").fetchone() == (0,)
+            stops.close()
+
+    asyncio.run(scenario())

@@ -1,5 +1,7 @@
 """An address is parsed once, and what cannot be one says so and never raises."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -261,3 +263,12 @@ def test_what_is_too_long_to_be_an_address_is_not_kept_in_memory() -> None:
     assert _parse_and_keep.cache_info().currsize == before
     parse_address("b" * 320)
     assert _parse_and_keep.cache_info().currsize == before + 1
+
+
+@pytest.mark.parametrize("run", ["\u0301", "\u0301\u0316", "<", "%41", "mailto:", "a@", "(", "+1"])
+def test_an_address_of_any_length_is_read_in_a_time_that_grows_with_it_alone(run: str) -> None:
+    began = process_time()
+    for text in (run * (2**19 // len(run)), "a" + run * (2**19 // len(run)) + "@example.com"):
+        assert parse_address(text).problem is not None
+        address_meant(text)
+    assert process_time() - began < 20

@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 from time import process_time
+from unicodedata import combining, normalize
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rules.history import folded_brand
 from rules.text import (
+    MARKS_IN_A_ROW,
     beside_notices,
     emails,
     has_name,
@@ -14,7 +19,9 @@ from rules.text import (
     has_word,
     links,
     phone_numbers,
+    plain,
     same_name,
+    stream_safe,
     without_links,
 )
 
@@ -139,12 +146,18 @@ RUNS = (
     "退",
     "退.",
     "/",
+    "\u0301",
+    "\u0301\u0316",
+    "\ud83d",
+    "🛑",
 )
 READERS: tuple[Callable[[str], object], ...] = (
     links,
     emails,
     phone_numbers,
     has_postal_address,
+    plain,
+    folded_brand,
     lambda text: has_word(text, "STOP"),
     lambda text: beside_notices(text, ("STOP",)),
 )
@@ -158,3 +171,23 @@ def test_a_long_run_of_anything_is_read_without_starting_over(run: str) -> None:
     for read in READERS:
         read(text)
     assert process_time() - began < 20
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=60))
+def test_a_plain_text_is_the_whole_one_put_in_order_and_stripped(text: str) -> None:
+    bare = "".join(sign for sign in normalize("NFKD", text) if not combining(sign))
+    assert plain(text) == normalize("NFC", bare).replace("’", "'").replace("‘", "'")
+
+
+@given(st.text(st.sampled_from("ae\u0301\u0316\u0344\u034f한ﬁ"), max_size=60))
+def test_only_longer_runs_of_marks_than_any_language_has_are_parted(text: str) -> None:
+    safe = stream_safe(text)
+    assert stream_safe(safe) == safe
+    longest = max((len(run) for run in _runs(safe)), default=0)
+    assert longest <= MARKS_IN_A_ROW
+    if max((len(run) for run in _runs(text)), default=0) <= MARKS_IN_A_ROW:
+        assert safe == text
+
+
+def _runs(text: str) -> list[str]:
+    return "".join(sign if combining(sign) else " " for sign in text).split()

@@ -120,5 +120,5 @@ def _applied(
 
 def _as_it_is(connection: Connection, delivery: Delivery) -> Delivery:
     found = deliveries.find(connection, delivery.id)
-    assert found is not None, "a delivery is never deleted"
+    assert found is not None, "it was found in this very transaction"
     return found

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from api.data_folder import DataFolder
 from api.roles import Role
 from tests.api.dispatch.test_webhooks import report
 from tests.support.receivers import OK, answering
-from tests.support.webhooks import ANN, BOB, an_outpost
+from tests.support.webhooks import ANN, BOB, Outpost, an_outpost
 
 DAY = timedelta(days=1)
 GATES = [{"sender": "acme", "channel": "sms"}]
@@ -152,6 +152,36 @@ def test_a_stale_copy_of_a_register_is_told_once(tmp_path: Path) -> None:
             assert got.event["data"]["registry"] == "us-national-dnc"
 
     asyncio.run(scenario())
+
+
+def test_law_that_is_to_come_is_told_when_it_is_known_and_when_it_is_near(
+    tmp_path: Path, database_url: str
+) -> None:
+    async def scenario() -> None:
+        async with an_outpost(tmp_path, database_url=database_url) as here:
+            assert await here.dispatcher.look_for_scheduled() == 0, "nobody asked"
+            await here.webhook("rules.scheduled")
+            await here.dispatcher.look_for_scheduled()
+            assert await here.dispatcher.look_for_scheduled() == 0
+            await here.run()
+            assert [one["notice"] for one in _told_of(here, "2027-01-31")] == ["announced"]
+            here.service.clock.move(datetime(2027, 1, 1, tzinfo=UTC) - here.service.clock.now())
+            for days in (timedelta(), DAY, 30 * DAY):
+                here.service.clock.move(days)
+                await here.dispatcher.look_for_scheduled()
+                await here.run()
+            told = _told_of(here, "2027-01-31")
+            assert [one["notice"] for one in told] == ["announced", "near"]
+            assert told[0]["jurisdictions"] == ["US"]
+            assert any(rule.startswith("us-tcpa") for rule in told[0]["rules"])
+            assert all(one["takes_effect_on"] > "2026-11-20" for one in _told_of(here))
+
+    asyncio.run(scenario())
+
+
+def _told_of(here: Outpost, on: str = "") -> list[dict[str, Any]]:
+    told = [one.event["data"] for one in here.receiver.got]
+    return [data for data in told if on in data["takes_effect_on"]]
 
 
 def test_a_denied_check_is_told_without_the_address(tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 """What is due is attempted, in order for each person, and no endpoint waits for another."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
+from api.dispatch.dispatcher import WATCH_SECONDS
+from api.work import Priority
+from consent.propagation.attempts import LEASE
 from consent.propagation.tables import webhook_delivery
 from consent.propagation.words import Problem
 from tests.support.receivers import OK, a_receiver, answering
@@ -14,6 +18,7 @@ from tests.support.webhooks import ANN, BOB, Outpost, an_outpost
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
+FAR = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def test_an_opt_out_arrives_signed_and_leaves_no_body_behind(
@@ -277,6 +282,40 @@ def test_a_claim_of_whoever_died_lapses_and_the_id_stays(tmp_path: Path, databas
             assert await here.run(MINUTE) == 0
             assert await here.run(2 * MINUTE) == 1
             assert len(here.receiver.got) == 1
+
+    asyncio.run(scenario())
+
+
+class Strand:
+    """What a lost write would leave: nothing is due, and nobody stands in front."""
+
+    name, priority = "strand", Priority.OTHER
+
+    def run_many(
+        self, connection: Connection, requests: Sequence[None], *, now: datetime
+    ) -> list[None]:
+        connection.execute(update(webhook_delivery).values(due_at=None, deadline_at=FAR))
+        return [None for _ in requests]
+
+
+def test_what_waits_behind_nobody_goes_within_a_claims_time(
+    tmp_path: Path, database_url: str
+) -> None:
+    """Also where no deadline is near: nothing else would look at it before."""
+
+    async def scenario() -> None:
+        async with an_outpost(tmp_path, database_url=database_url) as here:
+            await here.webhook()
+            await here.opt_out()
+            await here.service.components.service.writer.submit(Strand(), None, organisation="")
+            assert await here.run(timedelta(days=1)) == 0
+            assert LEASE.total_seconds() > WATCH_SECONDS
+            await here.dispatcher.watch()
+            assert await here.run() == 1
+            await here.opt_out()
+            await here.opt_out()
+            assert await here.dispatcher.watch() == 2, "dated, and the second waits for the first"
+            assert await here.run() == 2
 
     asyncio.run(scenario())
 

@@ -52,6 +52,26 @@ NAMES = st.sampled_from(
         *("direction", "errors", "event", "event_type", "from", "From", "id", "identifierValue"),
         *("message", "Message", "MessageStatus", "ErrorCode", "OptOutType", "Body", "message_uuid"),
         *("messageId", "number", "originator", "payload", "phone_number", "received_at", "results"),
+        *(
+            "actions",
+            "postback",
+            "title",
+            "caption",
+            "media",
+            "image",
+            "interactive",
+            "reply",
+            "udh",
+        ),
+        *(
+            "contact_message",
+            "text_message",
+            "keyword",
+            "message_type",
+            "Status",
+            "Media0",
+            "ListTitle",
+        ),
         *("sender", "status", "text", "Text", "timestamp", "to", "To", "type", "Type", "err-code"),
     ]
 )

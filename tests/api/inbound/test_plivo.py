@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from api.errors import UnverifiedError
+from consent.events import RecordedKind
 from tests.support.inbound import a_line, read
 from tests.support.provider_calls import (
     BASE_URL,
@@ -24,6 +25,7 @@ from tests.support.provider_calls import (
 from tests.support.service import running_service
 
 CREDENTIALS = {"auth_token": SECRET}
+LEVEL = {"level": "express"}
 
 
 @pytest.mark.parametrize("query", ["", "a=1", "b=2&a=%20x", "a=2&a=1"])
@@ -89,3 +91,34 @@ def test_a_nonce_of_version_2_is_good_for_one_message_only(tmp_path: Path) -> No
             assert len(await line.events()) == 1
 
     asyncio.run(scenario())
+
+
+def both_versions(url: str, said: Said, *, nonce: str = "0542") -> Signed:
+    whole, url_only = KINDS["plivo"].sign(url, said, NOW), sign_plivo_url(url, said, nonce=nonce)
+    return replace(whole, headers={**url_only.headers, **whole.headers})
+
+
+def test_a_call_stripped_of_version_3_is_the_same_call(tmp_path: Path) -> None:
+    """Its version 2 is good for what it came with, and for nothing else."""
+
+    async def scenario() -> None:
+        async with running_service(tmp_path, public_base_url=BASE_URL) as service:
+            line = await a_line(service, KINDS["plivo"], start={"purpose": "marketing", **LEVEL})
+            stop = both_versions(line.url, Said(text="STOP", id="first"))
+            stripped = stop.without("x-plivo-signature-v3", "x-plivo-signature-v3-nonce")
+            assert (await line.call(stop)).status_code == 200
+            for again in (stop, stripped):
+                assert (await line.call(again)).status_code == 200
+            forged = replace(
+                stripped, body=sign_plivo_url(line.url, Said(text="START", id="second")).body
+            )
+            refused = await line.call(forged)
+            assert (refused.status_code, refused.json()["code"]) == (401, "unverified")
+            assert [event.event for event, _ in await line.events()] == [RecordedKind.REVOKE]
+
+    asyncio.run(scenario())
+
+
+def test_the_nonce_of_version_2_counts_though_version_3_verified() -> None:
+    assert read("plivo", both_versions(URL, Said()), CREDENTIALS)[0].nonce == "0542"
+    assert read("plivo", KINDS["plivo"].sign(URL, Said(), NOW), CREDENTIALS)[0].nonce is None

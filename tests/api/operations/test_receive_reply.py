@@ -9,7 +9,7 @@ import pytest
 
 from api.inbound.endpoints import Endpoint, StartGrant, StopReach
 from api.inbound.message import InboundMessage, Mark, ProviderName
-from api.operations.receive_reply import WHY_HELD, ReceiveReplies, read_message
+from api.operations.receive_reply import WHY_HELD, WHY_WORDLESS, ReceiveReplies, read_message
 from api.work import Priority
 from consent.events import ConsentEvent, Flag, RecordedKind
 from jurisdictions.replies import Reading
@@ -73,7 +73,7 @@ def test_what_may_be_a_stop_is_held_for_a_person_to_decide() -> None:
     assert event.text == "stop by tomorrow?"
 
 
-@pytest.mark.parametrize("text", ["thank you", "HELP", "", "5"])
+@pytest.mark.parametrize("text", ["thank you", "HELP", "5"])
 def test_nothing_is_recorded_of_anything_else(text: str) -> None:
     assert event_of(text=text, start=START) is None
 
@@ -266,5 +266,28 @@ def test_replies_are_counted_by_what_they_were_read_as(tmp_path: Path) -> None:
             figures = (await service.client.get("/metrics")).text
             assert 'cleartosend_replies_total{provider="twilio",reading="stop"} 2.0' in figures
             assert 'cleartosend_replies_total{provider="twilio",reading="other"} 1.0' in figures
+
+    asyncio.run(scenario())
+
+
+def test_a_message_without_words_stops_marketing_until_somebody_has_looked(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path, public_base_url=BASE_URL) as service:
+            line = await a_line(service)
+            await line.grant()
+            for _ in range(2):
+                assert (await line.say("", id="blank")).status_code == 200
+            denied = await line.check()
+            assert [reason["code"] for reason in denied["reasons"]] == ["under_review"]
+            client, headers = line.service.client, dict(line.headers)
+            (held,) = (await client.get("/v1/reviews", headers=headers)).json()["items"]
+            assert (held["text"], held["why"]) == (None, WHY_WORDLESS)
+            released = await client.post(
+                f"/v1/reviews/{held['id']}",
+                json={"decision": "release", "why": "a pocket wrote it"},
+                headers=headers,
+            )
+            assert released.status_code in (200, 201), released.text
+            assert (await line.check())["verdict"] == "allow"
 
     asyncio.run(scenario())

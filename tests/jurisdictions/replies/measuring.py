@@ -1,8 +1,8 @@
 """How well replies are read: every one of the corpus held against what its author expects.
 
 ``corpus/`` was written before the word lists, and every third reply of it kept from whoever
-mended them. ``second_look/`` and ``third_look/`` were written after, each before the lists were
-mended by what it showed.
+mended them. ``second_look/``, ``third_look/`` and ``fourth_look/`` were written after, each before
+the lists were mended by what it showed.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from jurisdictions.replies import Reading, read_reply
 from jurisdictions.strict_yaml import decode, load
 
 HERE = Path(__file__).parent
-PORTIONS = ("corpus", "second_look", "third_look")
+PORTIONS = ("corpus", "second_look", "third_look", "fourth_look")
 HELD_OUT = 3
 """Every so many-th reply of ``corpus`` was held out."""
 
