@@ -1,4 +1,8 @@
-"""The short way for most people, where one plain grant is all that the law asks for."""
+"""The short way for most people, where one plain grant is all that the law asks for.
+
+A closure reads names faster than an object its attributes, and calls cost most of all: ``decide``
+in here is the one function of the project that is written for the machine.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -49,19 +53,14 @@ def lane_of(ordinary: Ordinary) -> Lane:  # noqa: C901
     """Make the short way. Whoever is out of the ordinary gets None."""
     scope, level = ordinary.consent.scope, ordinary.consent.needed
     brand, folded, channels, purposes = scope.brand, scope.folded, scope.channels, scope.purposes
-    reassigned, oldest_minor = ordinary.reassigned, ordinary.oldest_minor
     sent_count_max, ended_at = ordinary.sent_count_max, ordinary.consent.ended_at
+    reassigned, oldest_minor = ordinary.reassigned, ordinary.oldest_minor
     obligations, findings = ordinary.obligations, ordinary.findings
     closes_at, not_before, cap_span = ordinary.closes_at, ordinary.not_before, ordinary.cap_span
     refuse = _refusals(ordinary)
 
-    # A closure reads these names faster than an object its attributes, and calls cost most of
-    # all: this is the one function of the project that is written for the machine.
     def decide(facts: Facts, at: datetime) -> Decision | None:  # noqa: C901
-        serves: Event | None = None
-        opt_outs = _NO_EVENTS
-        sent_count = 0
-        event = None
+        serves, event, opt_outs, sent_count = None, None, _NO_EVENTS, 0
         for event in facts.history.events:
             kind = event.event
             if kind is _SENT:
@@ -70,30 +69,26 @@ def lane_of(ordinary: Ordinary) -> Lane:  # noqa: C901
                 # A double opt-in or a lifted rule may hang on a quality.
                 if event.qualities:
                     return None
+                named = event.brand
                 if (
                     (event.level or _IMPLIED) >= level
                     and event.channel in channels
                     and event.purpose in purposes
                     and ((until := event.expires_at) is None or until > at)
-                    and (
-                        (named := event.brand) is None
-                        or named == brand
-                        or folded_brand(named) == folded
-                    )
+                    and (named is None or named == brand or folded_brand(named) == folded)
                 ):
                     serves = event
             elif kind in _RARE:
                 if kind in _LONGER_WAY:
                     return None
                 opt_outs = (*opt_outs, event)
-        # They stand in their order, so that none lies ahead if the last does not.
-        if event is not None and event.at > at:
-            return None
         if sent_count > sent_count_max:
             sent_count = _count_since(at - cap_span, facts.history.events)
         recipient = facts.recipient
         if (
             sent_count > sent_count_max
+            # They stand in their order, so that none lies ahead if the last does not.
+            or (event is not None and event.at > at)
             or recipient.address_problem is not None
             or facts.overdue_since is not None
             or ((age := recipient.age) is not None and age < oldest_minor)
