@@ -45,16 +45,17 @@ def progress(more):
         seconds = time.perf_counter() - began
         print(f"  {done:,} of {look.total:,} entries and persons, {seconds:.0f} s", file=sys.stderr)
 
-with inspection(Settings(data=Path(sys.argv[1]))) as look:
+with inspection(Settings(data=Path(sys.argv[1])), processes=int(sys.argv[3]) or None) as look:
     damages = sum(1 for _ in look.damages(progress))
-used = resource.getrusage(resource.RUSAGE_SELF)
+used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 peak = int(re.search("VmHWM:\\\\s+(\\\\d+)", open("/proc/self/status").read())[1])
 print(json.dumps({
     "damages": damages,
     "done": done,
     "seconds": time.perf_counter() - began,
-    "cpu_seconds": used.ru_utime + used.ru_stime,
+    "cpu_seconds": sum(one.ru_utime + one.ru_stime for one in used),
     "peak_mib": peak / 1024,
+    "peak_mib_of_another": used[1].ru_maxrss / 1024,
 }))
 """
 
@@ -65,6 +66,7 @@ def main() -> None:
     parser.add_argument("entries", type=int, nargs="?", default=1_000_000)
     parser.add_argument("--filled", type=Path, help="keep the filled folders here for other runs")
     parser.add_argument("--disk", type=Path, help="make them here instead of the system's place")
+    parser.add_argument("--processes", type=int, default=0, help="as fsck has it by itself: 0")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         home = options.filled
@@ -78,12 +80,13 @@ def main() -> None:
             fill(folder, people, Noon())
             _sign(folder)
             _say(f"{entries:,} entries of {people:,} people, {time.perf_counter() - began:.0f} s")
-            print(json.dumps(_measure(folder, entries)), flush=True)
+            print(json.dumps(_measure(folder, entries, options.processes)), flush=True)
         print(json.dumps(machine(home)), flush=True)
 
 
-def _measure(folder: Path, entries: int) -> dict[str, object]:
-    command = [sys.executable, "-c", _PROGRAM, str(folder), str(MESSAGES_EVERY)]
+def _measure(folder: Path, entries: int, processes: int) -> dict[str, object]:
+    given = [str(folder), str(MESSAGES_EVERY), str(processes)]
+    command = [sys.executable, "-c", _PROGRAM, *given]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
     found = json.loads(done.stdout)
@@ -97,6 +100,7 @@ def _measure(folder: Path, entries: int) -> dict[str, object]:
         "cpu_us_an_entry": round(1e6 * found["cpu_seconds"] / entries, 1),
         "limit_us_an_entry": LIMIT_US_AN_ENTRY,
         "peak_mib": round(found["peak_mib"], 1),
+        "peak_mib_of_another_process": round(found["peak_mib_of_another"], 1),
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -28,9 +28,27 @@ from consent.reviews import Outcome, Review
 from consent.standing import Change, KeptEvent, Standing, change_of
 
 PEOPLE_AT_ONCE = 256
+_ID_DIGITS = 4
+"""So many bytes of an id are enough to share people out by."""
 _SUBJECT_KEY = KeyKind.SUBJECT.value
 _ERASE = RecordedKind.ERASE.value
 _HOLD = RecordedKind.HOLD.value
+
+
+class People(NamedTuple):
+    """Everybody whose id comes behind ``after``, up to and with ``until``; None: to the end."""
+
+    after: bytes = b""
+    until: bytes | None = None
+
+
+EVERYBODY = People()
+
+
+def shared_out(shares: int) -> list[People]:
+    """Everybody in that many shares; ids are random, so they are about of one size."""
+    ends = [(256**_ID_DIGITS * n // shares).to_bytes(_ID_DIGITS, "big") for n in range(1, shares)]
+    return [People(after, until) for after, until in zip([b"", *ends], [*ends, None], strict=True)]
 
 
 class _Someone(NamedTuple):
@@ -85,13 +103,18 @@ def walk(
     keys: KeyRing,
     suppressions: Suppressions,
     progress: Progress,
+    among: People = EVERYBODY,
 ) -> Iterator[Person]:
-    """Everybody in order of id, with what is wrong with them."""
+    """Everybody ``among`` those, in order of id, with what is wrong with them."""
     walking = _Walk(connection, organisation, keys, suppressions)
-    after = b""
+    after, until = among
     while True:
         wanted = {"organisation": organisation, "after": after, "count": PEOPLE_AT_ONCE}
-        rows = [_Someone._make(row) for row in _PEOPLE.fetch(connection, wanted)]
+        if until is None:
+            found = _PEOPLE.fetch(connection, wanted)
+        else:
+            found = _PEOPLE_UNTIL.fetch(connection, {**wanted, "until": until})
+        rows = [_Someone._make(row) for row in found]
         if rows:
             yield from walking.some(rows)
             progress(len(rows))
@@ -298,16 +321,23 @@ class _Walk:
 
 
 _E = log_entry.c
-_PEOPLE = ByMany(
-    lambda _: (
-        sa.select(subject.c.id, subject.c.head_seq, subject.c.head_leaf_hash, subject.c.erased_at)
-        .where(
-            subject.c.organisation == bindparam("organisation"), subject.c.id > bindparam("after")
+_S = subject.c
+
+
+def _people(*narrowed: sa.ColumnElement[bool]) -> ByMany:
+    return ByMany(
+        lambda _: (
+            sa.select(_S.id, _S.head_seq, _S.head_leaf_hash, _S.erased_at)
+            .where(_S.organisation == bindparam("organisation"), _S.id > bindparam("after"))
+            .where(*narrowed)
+            .order_by(_S.id)
+            .limit(bindparam("count"))
         )
-        .order_by(subject.c.id)
-        .limit(bindparam("count"))
     )
-)
+
+
+_PEOPLE = _people()
+_PEOPLE_UNTIL = _people(_S.id <= bindparam("until"))
 _ENTRIES = ByMany(
     lambda among: (
         sa.select(_E.subject, _E.idx, _E.subject_seq, _E.leaf, _E.leaf_hash, _E.event_id, *COLUMNS)
