@@ -14,7 +14,7 @@ from api.settings import Settings
 from consent.fsck.damage import Damage, Kind
 from consent.ledger.errors import DamagedLogError
 
-CACHE_KIBIBYTES = 16 * 1024
+CACHE_KIBIBYTES = 8 * 1024
 """Of SQLite's pages. A walk by person reads entries in no order that any cache helps with, once a
 ledger is large; what the system has of the file in its own memory does."""
 

@@ -7,7 +7,7 @@ it finds at once, so that nobody keeps it.
 import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -75,9 +75,11 @@ def _all_of(
 def _give_next(pipe: Pipe, waiting: Iterator[Part]) -> bool:
     """Whether there was another one to be looked at."""
     part = next(waiting, None)
-    if part is not None:
+    if part is None:
+        return False
+    with suppress(OSError):  # Who has ended is not there to take it, but may have said why.
         pipe.send(part)
-    return part is not None
+    return True
 
 
 def _told(pipe: Pipe) -> int | Damage | None:
@@ -85,7 +87,9 @@ def _told(pipe: Pipe) -> int | Damage | None:
     try:
         told = pipe.recv()
     except (EOFError, OSError):
-        raise StoreUnavailableError("a process that looked the ledger through has ended") from None
+        raise StoreUnavailableError(
+            "a process that was looking the ledger through has ended"
+        ) from None
     if isinstance(told, ComplianceError):
         raise told
     assert told is None or isinstance(told, int | Damage), "a process tells one of these"
