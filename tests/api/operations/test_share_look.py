@@ -5,8 +5,8 @@ import multiprocessing
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from tests.support.service import running_service
 from tests.support.tampering import take_guards_away
 
 PEOPLE = 5
+LATER = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 @dataclass
@@ -38,12 +39,13 @@ class Site:
             damages = list(look.damages(done.append))
         return sorted(damages, key=repr), sum(done), look.total
 
-    def delete(self, table: sa.Table, where: Any) -> None:
+    def break_it(self, *statements: sa.Executable) -> None:
         file = self.settings.data / "cleartosend.sqlite3"
         engine = open_engine(self.settings.database_url or f"sqlite:///{file}")
         with engine.begin() as connection:
             take_guards_away(connection)
-            assert connection.execute(sa.delete(table).where(where)).rowcount >= 1
+            for statement in statements:
+                assert connection.execute(statement).rowcount >= 1, "the fault did not happen"
         engine.dispose()
 
 
@@ -75,13 +77,17 @@ def test_several_processes_find_what_one_finds(site: Site) -> None:
     damages, done, total = site.inspect(1)
     assert (damages, done) == ([], total)
     assert site.inspect(3) == (damages, done, total)
-    entry = tables.log_entry.c
-    site.delete(tables.log_entry, sa.and_(entry.log == "consent", entry.idx == 1))
-    site.delete(suppression, suppression.c.idx == 2)
-    site.delete(standing, standing.c.head_seq == 1)
+    entry, of_nobody = tables.log_entry.c, {"organisation": "nobody", "log": "consent", "size": 1}
+    site.break_it(
+        sa.delete(tables.log_entry).where(entry.log == "consent", entry.idx == 1),
+        sa.delete(suppression).where(suppression.c.idx == 2),
+        sa.delete(standing).where(standing.c.head_seq == 1),
+        sa.insert(tables.checkpoint).values(**of_nobody, signed_at=LATER, note="no"),
+    )
     damages, done, total = site.inspect(1)
     kinds = {damage.kind.value for damage in damages}
-    assert {"guard", "gap", "subject", "suppression", "standing"} - kinds <= {"guard"}
+    expected = {"gap", "subject", "alias", "suppression", "standing", "checkpoint"}
+    assert kinds - {"guard"} == expected
     assert len({damage.organisation for damage in damages} - {None}) == 2
     assert site.inspect(2) == (damages, done, total)
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from consent import tables as consent_tables
+from consent.erasure import ErasureInput, erase
 from consent.events import RecordedKind
 from consent.fsck import people
 from consent.fsck.damage import Damage, Kind
@@ -21,6 +22,7 @@ from consent.fsck.suppressions import Suppressions
 from consent.keys.key_ring import KeyRing
 from consent.ledger import checkpoints, tables
 from consent.ledger.checkpoints import GrownLog, Rereader, SignedCheckpoint
+from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log
 from consent.ledger.log import append_many
 from jurisdictions.addresses import parse_address
@@ -285,6 +287,17 @@ def test_each_damage_is_named_by_its_index(ledger: Ledger, name: str) -> None:
             assert kind in {word for word, _ in named}, named
         else:
             assert (kind, index) in named, named
+
+
+def test_the_erasure_of_a_stranger_is_opened_and_followed(ledger: Ledger) -> None:
+    recorder = ledger.recorder
+    given = ErasureInput(address=parse_address("stranger@example.com"), event_id=uuid7(NOW))
+    erase(ledger.connection, recorder.organisation, given, keys=recorder.keys, now=NOW)
+    assert ledger.inspect() == []
+    ledger.delete(SUPPRESSION, SUPPRESSION.c.idx == ENTRIES)
+    assert {(one.kind.value, one.index) for one in ledger.inspect()} == {("suppression", ENTRIES)}
+    ledger.change(PAYLOAD, PAYLOAD.c.event_id == given.event_id, nonce=bytes(12))
+    assert {(one.kind.value, one.index) for one in ledger.inspect()} == {("payload", ENTRIES)}
 
 
 @pytest.mark.parametrize("shares", [0, 1, 2, 7])
