@@ -45,7 +45,7 @@ class Site:
         with engine.begin() as connection:
             take_guards_away(connection)
             for statement in statements:
-                assert connection.execute(statement).rowcount >= 1, "the fault did not happen"
+                assert connection.execute(statement).rowcount != 0, "the fault did not happen"
         engine.dispose()
 
 
