@@ -168,8 +168,10 @@ def fold(standing: Standing, changes: Iterable[Change], *, recorded_at: datetime
     for event in events:
         is_old = event.event is RecordedKind.SENT and event.at < oldest_sent
         (old if is_old else kept).append(event)
-    kept += _thinned(old)
-    kept.sort(key=attrgetter("at", "index"))
+    if old:
+        kept += _thinned(old)
+    if len(kept) > 1:
+        kept.sort(key=attrgetter("at", "index"))
     return Standing(tuple(kept), newest, linked=linked)
 
 
