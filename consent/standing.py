@@ -31,6 +31,8 @@ last of each month and scope are kept: no frequency cap looks back so far, and a
 by being used from month to month is shown by these. Everything else is kept for good."""
 
 _FORMAT: Final = 1
+_SENT: Final = RecordedKind.SENT
+_IN_ORDER: Final = attrgetter("at", "index")
 
 
 class KeptEvent(msgspec.Struct, frozen=True, array_like=True):
@@ -166,19 +168,19 @@ def fold(standing: Standing, changes: Iterable[Change], *, recorded_at: datetime
     kept: list[KeptEvent] = []
     old: list[KeptEvent] = []
     for event in events:
-        is_old = event.event is RecordedKind.SENT and event.at < oldest_sent
+        is_old = event.event is _SENT and event.at < oldest_sent
         (old if is_old else kept).append(event)
     if old:
         kept += _thinned(old)
     if len(kept) > 1:
-        kept.sort(key=attrgetter("at", "index"))
+        kept.sort(key=_IN_ORDER)
     return Standing(tuple(kept), newest, linked=linked)
 
 
 def _thinned(sent: Sequence[KeptEvent]) -> set[KeptEvent]:
     """The first and the last of each month (UTC) and scope."""
     ends: dict[tuple[object, ...], tuple[KeptEvent, KeptEvent]] = {}
-    for event in sorted(sent, key=attrgetter("at", "index")):
+    for event in sorted(sent, key=_IN_ORDER):
         at = event.at.astimezone(UTC)
         scope = (event.sender, event.brand, event.channel, event.purpose, at.year, at.month)
         ends[scope] = (ends[scope][0] if scope in ends else event, event)

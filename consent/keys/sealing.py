@@ -8,6 +8,7 @@ import hmac
 import os
 from enum import IntEnum, StrEnum
 from functools import lru_cache
+from struct import Struct
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -80,9 +81,12 @@ class OpenedPayload(msgspec.Struct, frozen=True):
     salt: bytes
 
 
+_length = Struct(">I").pack
+
+
 def framed(*parts: bytes) -> bytes:
     """Join parts, each with its length before it, so that no two lists give the same bytes."""
-    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
+    return b"".join([_length(len(part)) + part for part in parts])
 
 
 def commitment(salt: bytes, canonical_payload: bytes) -> bytes:
