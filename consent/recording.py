@@ -58,8 +58,7 @@ class EventInput:
     actor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """An event as it was recorded. The receipt is worth nothing before the commit."""
 
     receipt: Receipt
@@ -79,8 +78,7 @@ class _Turn:
     release: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Accepted:
+class _Accepted(msgspec.Struct, frozen=True):
     given: EventInput
     event: ConsentEvent
     subject: Subject

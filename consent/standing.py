@@ -6,7 +6,6 @@ means is law and is worked out in ``rules``; here it is only kept.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Final
@@ -116,8 +115,7 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     linked: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """What a batch added to one person: their ``head_seq`` before and after, and the changes."""
 
     subject: bytes
