@@ -3,13 +3,14 @@
 Each document is a file of the bundle; the manifest vouches for it, ``verify.py`` does not read it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from textwrap import fill
 from typing import Final
 
 from audit.decision_records import FindingRecord, ObligationRecord, OpenedDecision
 from audit.explain import sentence
+from audit.exports.report import linked
 from audit.opened import Withheld
 from audit.trail import Person, TrailEntry
 from consent.events import ConsentEvent, RecordedKind
@@ -58,7 +59,7 @@ _HEAD = """\
 WHAT IS ON RECORD
 
 {whose}
-{count} entries, in the order in which they were recorded. Times are in UTC. Each names its place
+{count}, in the order in which they were recorded. Times are in UTC. Each names its place
 in the logs; README.txt says how to verify that nothing was changed or left out.
 """
 
@@ -71,9 +72,10 @@ def documents_of(
 
 
 def _text(trail: Sequence[TrailEntry], person: Person, whose: str) -> Iterator[bytes]:
-    yield _HEAD.format(whose=_whose(trail, person, whose), count=len(trail)).encode()
+    yield _HEAD.format(whose=_whose(trail, person, whose), count=_count(trail)).encode()
+    here = {one.hex() for one in person.subjects}
     for number, entry in enumerate(trail, 1):
-        lines = _decision(entry.decision) if entry.decision else _event(entry)
+        lines = _decision(entry.decision) if entry.decision else _event(entry, here)
         if entry.withheld is not None:
             lines.append(_WITHHELD[entry.withheld])
         lines.append(f"Recorded in the log {entry.log}, entry {entry.index}.")
@@ -81,6 +83,10 @@ def _text(trail: Sequence[TrailEntry], person: Person, whose: str) -> Iterator[b
         at = _moment(entry.leaf.occurred_at)
         said = [f"{number}. {at}: {first}", *(_folded(line) for line in rest)]
         yield ("\n" + "\n".join(said) + "\n").encode()
+
+
+def _count(trail: Sequence[TrailEntry]) -> str:
+    return "1 entry" if len(trail) == 1 else f"{len(trail)} entries"
 
 
 def _whose(trail: Sequence[TrailEntry], person: Person, whose: str) -> str:
@@ -92,7 +98,7 @@ def _whose(trail: Sequence[TrailEntry], person: Person, whose: str) -> str:
     return fill(said, _WIDTH)
 
 
-def _event(entry: TrailEntry) -> list[str]:
+def _event(entry: TrailEntry, here: Collection[str]) -> list[str]:
     leaf = entry.leaf
     said = _EVENTS.get(leaf.type, f"An entry of the kind {leaf.type}")
     about = [
@@ -107,7 +113,10 @@ def _event(entry: TrailEntry) -> list[str]:
     elif event is not None and event.event is RecordedKind.REVOKE:
         about.append("concerning everybody who sends")
     said = " ".join([said, *filter(None, about)]) + "."
-    return [said, *(_evidence(event, entry) if event is not None else ())]
+    if event is None:
+        return [said]
+    others = [text for _, text in linked.sentences_of(event, leaf.subject, here)]
+    return [said, *_evidence(event, entry), *others]
 
 
 def _evidence(event: ConsentEvent, entry: TrailEntry) -> Iterator[str]:

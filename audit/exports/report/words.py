@@ -109,6 +109,13 @@ WITHHELD: Final = {
     Withheld.NOT_ASKED: "It concerns another sender than the one asked for.",
 }
 FLAGS_MEAN: Final = "part of it could not be read, and was taken in the widest sense"
+COMPLAINT_COUNTS: Final = (
+    "an opt-out of advertising, by this way of contact, or by every one if none was named"
+)
+NOTHING_AGAINST: Final = (
+    "None of the rules that bound this message, where the person was held to be and at that time,"
+    " stood against it."
+)
 PRECONDITION: Final = "No law, but a precondition of every decision of this service"
 _UNIONS: Final = {
     "EU": "European Union",
