@@ -121,7 +121,6 @@ class _Paper:
         self._facts(report.scope)
         self._title("The logs it was taken from", level=1)
         for log in report.checked.logs:
-            end = "proved" if log.end_is_proved else "not proved"
             self._write(f"{log.log} log", bold=True)
             self._facts(
                 (
@@ -132,7 +131,7 @@ class _Paper:
                         f"{log.entries}, {log.disclosed} with what was sealed for them. One more"
                         " than is told: the statement of who has how many entries.",
                     ),
-                    Said("Nothing cut from the end", end),
+                    Said("Nothing cut from the end", log.end),
                     Said("Signed state (root)", log.root or "none"),
                 )
             )
