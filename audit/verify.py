@@ -651,6 +651,8 @@ class LogCheck:
         self.linked: dict[str, list[str]] = {}
         self.erasures: set[str] = set()
         self.told_erased: list[tuple[int, str]] = []
+        self.not_asked: list[int] = []
+        self.edges: list[tuple[int, bytes]] = []
         self.count = 0
 
     def run(self, keys: list[PublicKey]) -> None:
@@ -860,6 +862,8 @@ class LogCheck:
     def _take(self, index: int, raw: bytes, hash_: bytes) -> None:
         leaf = read_leaf(raw)
         self.count += 1
+        if leaf is not None:
+            self.edges[1 if self.edges else 0 :] = [(index, raw)]
         if leaf is None:
             said = "the leaf has a form that this verifier does not know"
             self._say("unknown_leaf", said, index=index)
@@ -877,6 +881,8 @@ class LogCheck:
         """Keep what is held together once every log has been read, and name what cannot be."""
         if leaf.type == "erase" and leaf.subject is not None:
             self.erasures.add(leaf.subject)
+        if row is not None and row.withheld == "not_asked" and len(self.not_asked) < 3:
+            self.not_asked.append(index)
         if row is None or leaf.subject is None:
             return
         if row.payload is not None and leaf.type in ("link", "unlink"):
@@ -1341,14 +1347,15 @@ def summary_of(path: Path, result: Result) -> dict[str, Any]:
         "organisation": result.manifest.get("organisation"),
         "asked": result.manifest.get("asked"),
         "persons": sorted({one for check in result.checks for one in check.part["subjects"]}),
-        "logs": [log_summary(check) for check in result.checks],
+        "logs": [log_summary(check, result.manifest.get("asked")) for check in result.checks],
         "keys": [str(key) for key in result.keys],
         "keys_are_given": result.are_given,
     }
 
 
-def log_summary(check: LogCheck) -> dict[str, Any]:
-    """What the report says of one log."""
+def log_summary(check: LogCheck, asked: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the report says of one log. ``asked``: what the bundle says was asked for."""
+    asked = asked or {}
     said = {key: check.part[key] for key in ("log", "origin", "size", "scope", "from", "to")}
     disclosed = check.disclosures.count if check.disclosures else 0
     return {
@@ -1359,7 +1366,33 @@ def log_summary(check: LogCheck) -> dict[str, Any]:
         "end_is_proved": end_is_proved(check),
         "proved_until": proved_until(check),
         "proved_at": check.index_at if proved_by_index(check) else None,
+        "period_is_proved": period_is_proved(check, asked),
     }
+
+
+def period_is_proved(check: LogCheck, asked: dict[str, Any]) -> bool | None:
+    """Whether the entries beside those of the period that was ``asked`` for are here, so that
+    none of it was left out; None: no period was."""
+    if check.scope != "range" or not (asked.get("from") or asked.get("to")):
+        return None
+    try:
+        return _is_between(check, asked)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False
+
+
+def _is_between(check: LogCheck, asked: dict[str, Any]) -> bool:
+    times = [instant(json.loads(raw)["recorded_at"]) for _, raw in check.edges]
+    begins, ends = check.part["from"] == 0, check.part["to"] == check.size
+    outside = set()
+    if asked.get("from") and times and times[0] < instant(asked["from"]):
+        begins, outside = True, {check.edges[0][0]}
+    if asked.get("to") is None:
+        ends = True
+    elif times and times[-1] >= instant(asked["to"]):
+        ends, outside = True, outside | {check.edges[-1][0]}
+    is_whole = asked["scope"] != "period" or outside.issuperset(check.not_asked)
+    return begins and ends and is_whole
 
 
 def proved_by_index(check: LogCheck) -> bool:
@@ -1419,6 +1452,8 @@ def told_of_log(log: dict[str, Any]) -> Iterator[str]:
         yield f"{sum(log['withheld'].values())} withheld: {of_each}"
     if not log["end_is_proved"]:
         yield "not proved: that this trail has no later entries"
+    elif log["period_is_proved"] is False:
+        yield "not proved: that nothing else was recorded in the period that was asked for"
     elif log["proved_at"] is not None:
         size = log["proved_until"]
         yield f"its end is proved as of {log['proved_at']}, when the log had {size} entries"

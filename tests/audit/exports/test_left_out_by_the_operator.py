@@ -14,7 +14,7 @@ from consent.ledger.leaf import Log
 from consent.linking import LinkInput
 from jurisdictions.addresses import parse_address
 from tests.support.bundles import Ledger, damage, members_of, packed, sign, signed_anew, verified
-from tests.support.consents import ANN, an_event
+from tests.support.consents import ANN, DAY, NOW, an_event
 
 MAIL = parse_address("ann@example.net")
 DISCLOSED = "disclosed/consent.jsonl"
@@ -89,6 +89,30 @@ def test_how_far_the_end_of_a_trail_is_proved_is_said(ledger: Ledger, tmp_path: 
     assert log["proved_at"] == later.now.isoformat().replace("+00:00", "Z")
     said = verify.report_of(summary)
     assert f"as of {log['proved_at']}, when the log had 16 entries" in said
+
+
+def asked(ledger: Ledger, tmp_path: Path, start: int, end: int, **period: str) -> dict[str, Any]:
+    """What is said of a range that is given out for what was recorded in a period."""
+    said = {"scope": "period", "sender": None, "from": None, "to": None} | period
+    bundle = ledger.bundle(LogRange(Log.CONSENT, start, end), asked=said)
+    summary = verified(bundle, tmp_path, ledger.keys())
+    assert {one["kind"] for one in summary["damage"]} <= {"missing_file", "changed_story"}
+    return summary
+
+
+def test_a_period_is_proved_by_who_stands_beside_it(ledger: Ledger, tmp_path: Path) -> None:
+    """Four entries were recorded three days ago, four two days ago, eight yesterday."""
+    day = {"from": (NOW - 2 * DAY).isoformat(), "to": (NOW - DAY).isoformat()}
+    for start, end, is_proved in ((3, 9, True), (4, 9, False), (3, 8, False), (5, 7, False)):
+        summary = asked(ledger, tmp_path, start, end, **day)
+        assert summary["logs"][0]["period_is_proved"] is is_proved
+        said = "not proved: that nothing else was recorded in the period"
+        assert (said in verify.report_of(summary)) is not is_proved
+    since = {"from": day["from"]}
+    assert asked(ledger, tmp_path, 3, 16, **since)["logs"][0]["period_is_proved"]
+    until = {"to": day["to"]}
+    assert asked(ledger, tmp_path, 0, 9, **until)["logs"][0]["period_is_proved"]
+    assert not asked(ledger, tmp_path, 1, 9, **until)["logs"][0]["period_is_proved"]
 
 
 def test_of_nobody_no_end_is_proved(ledger: Ledger, tmp_path: Path) -> None:
