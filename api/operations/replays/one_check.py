@@ -40,9 +40,11 @@ class ReplayAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     ``differed`` names what was not as then: `release`, `engine`, `tzdata`, `phonenumbers`,
     `holidays`, `history`, `registries`, or `unexplained`. ``canonical`` is the digest of the bytes.
+    ``subject`` is the id of whom it was about; null, of somebody who was not on record.
     """
 
     id: str
+    subject: str | None
     log: str
     index: int
     decided_at: datetime
@@ -101,6 +103,7 @@ def told(again: Replayed, found: RecordedDecision) -> ReplayAnswer:
     changed = again.changed
     return ReplayAnswer(
         id=label_of(ID_PREFIX, again.id),
+        subject=None if found.subject is None else found.subject.hex(),
         log=Log.DECISIONS.value,
         index=again.index,
         decided_at=found.opened.circumstances.decided_at,

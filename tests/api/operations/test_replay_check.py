@@ -49,7 +49,12 @@ def test_a_decision_comes_to_the_same(tmp_path: Path, database_url: str) -> None
             assert told["before"]["canonical"].startswith("sha256:")
             assert told["proof"] == {"history": "named", "registries": {}, "discrepancies": []}
             assert not any(told["changed"].values())
+            assert told["subject"] is None, "nobody was on record"
             assert ADDRESS not in answer.text
+            answer = await service.client.get("/v1/access", headers=headers)
+            (access,) = answer.json()["items"]
+            assert (access["kind"], access["subject"]) == ("replay", None)
+            assert access["statement"] == {"check": id_}
 
     asyncio.run(scenario())
 
