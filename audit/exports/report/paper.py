@@ -264,7 +264,7 @@ class _Paper:
             if pdf.page == page:
                 pdf.set_y(top)
             pdf.set_x(_MARGIN + _LABEL)
-            self._write(f"“{text}”" if is_quoted else text, left=_LABEL)
+            self._write(f"“{text}”" if is_quoted else text)
             if pdf.page == below_page:
                 pdf.set_y(max(pdf.get_y(), below))
             self._gap(2)
@@ -291,26 +291,31 @@ class _Paper:
         bold: bool = False,
         grey: int = 0,
         width: float = 0,
-        left: float = 0,
     ) -> None:
-        """Write a text from where the pen is, and go below it. ``left``: of its later lines."""
+        """Write a text from where the pen is, and go below it."""
         pdf = self._pdf
         pdf.set_font(FAMILY, "B" if bold else "", size)
         pdf.set_text_color(grey)
-        fitted = self._lettering.fit(text)
-        pdf.set_text_shaping(is_shaped(fitted))
-        wide, high = width or pdf.w - pdf.r_margin - pdf.get_x(), size * _LEADING
-        if all(ord(one) in _PLAIN for one in fitted):
-            for paragraph in fitted.split("\n"):
-                fits = self._fitting(paragraph, wide - 2 * pdf.c_margin, size, bold=bold)
-                pdf.set_font_size(fits)
-                for line in self._broken(paragraph, (wide - 2 * pdf.c_margin) / fits, bold=bold):
-                    pdf.cell(wide, high, line, new_x=XPos.LEFT, new_y=YPos.NEXT)
-            pdf.set_x(pdf.l_margin)
-        else:
-            end = (XPos.LMARGIN, YPos.NEXT)
-            pdf.multi_cell(wide, high, fitted, align=Align.L, new_x=end[0], new_y=end[1])
+        wide = width or pdf.w - pdf.r_margin - pdf.get_x()
+        left = pdf.get_x()
+        # Each paragraph by itself: the direction of one is not that of the next.
+        for paragraph in self._lettering.fit(text).split("\n"):
+            pdf.set_x(left)
+            self._paragraph(paragraph.rstrip(" "), wide, size, bold=bold)
+        pdf.set_x(pdf.l_margin)
         pdf.set_text_color(0)
+
+    def _paragraph(self, text: str, wide: float, size: float, *, bold: bool) -> None:
+        pdf, high = self._pdf, size * _LEADING
+        pdf.set_text_shaping(is_shaped(text))
+        if all(ord(one) in _PLAIN for one in text):
+            fits = self._fitting(text, wide - 2 * pdf.c_margin, size, bold=bold)
+            pdf.set_font_size(fits)
+            for line in self._broken(text, (wide - 2 * pdf.c_margin) / fits, bold=bold):
+                pdf.cell(wide, high, line, new_x=XPos.LEFT, new_y=YPos.NEXT)
+            pdf.set_font_size(size)
+        else:
+            pdf.multi_cell(wide, high, text, align=Align.L, new_x=XPos.LEFT, new_y=YPos.NEXT)
 
     def _fitting(self, paragraph: str, width: float, size: float, *, bold: bool) -> float:
         """The size of letters for a paragraph: a fingerprint stays in one line if it can."""
