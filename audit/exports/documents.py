@@ -11,6 +11,7 @@ from typing import Final
 from audit.decision_records import FindingRecord, ObligationRecord, OpenedDecision
 from audit.explain import sentence
 from audit.exports.report import linked
+from audit.exports.report.shown import visible
 from audit.opened import Withheld
 from audit.trail import Person, TrailEntry
 from consent.events import ConsentEvent, RecordedKind
@@ -81,7 +82,8 @@ def _text(trail: Sequence[TrailEntry], person: Person, whose: str) -> Iterator[b
         lines.append(f"Recorded in the log {entry.log}, entry {entry.index}.")
         first, *rest = lines
         at = _moment(entry.leaf.occurred_at)
-        said = [f"{number}. {at}: {first}", *(_folded(line) for line in rest)]
+        head = visible(first).replace("\n", " ")
+        said = [f"{number}. {at}: {head}", *(_folded(visible(line)) for line in rest)]
         yield ("\n" + "\n".join(said) + "\n").encode()
 
 
