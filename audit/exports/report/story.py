@@ -5,7 +5,7 @@ screen and on paper, and both say the same.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +16,7 @@ from audit.explain import sentence
 from audit.exports.report import linked, words
 from audit.exports.report.checked import Checked
 from audit.exports.report.shown import visible
+from audit.exports.report.strangers import may_name_others
 from audit.opened import Opened
 from audit.trail import Person, TrailEntry
 from consent.events import STOPS, ConsentEvent, Evidence, RecordedKind
@@ -26,6 +27,7 @@ from rules.vocabulary import Channel, Purpose, Verdict
 
 LOG_NAMES: Final = {Log.CONSENT: "consent log", Log.DECISIONS: "decisions log"}
 _ZONES_NAMED_MAX = 6
+_WHERE: Final = "Where"
 
 
 class Mark(StrEnum):
@@ -149,9 +151,19 @@ def _scope(trail: Sequence[TrailEntry], person: Person, lines: Sequence[Line]) -
         yield Said("Known in the logs as", said)
     if not person.subjects:
         yield Said("Known in the logs as", "nobody: no person is on record under this address")
+    own = {entry.told[1] for entry in trail if entry.told is not None and entry.told[1]}
+    naming = [str(line.number) for line in lines if _names_others(line, own)]
+    if naming:
+        some = f"entries {words.spread(naming)}" if len(naming) > 1 else f"entry {naming[0]}"
+        yield Said("Others", f"In {some} of this report {words.OTHERS_NAMED}")
     withheld = Counter(entry.withheld for entry in trail if entry.withheld is not None)
     for why, count in sorted(withheld.items()):
         yield Said("Not told here", f"{_many(count, 'entry', 'entries')}. {words.WITHHELD[why]}")
+
+
+def _names_others(line: Line, own: Collection[str]) -> bool:
+    quoted = (said.text for said in line.said if said.is_quoted or said.label == _WHERE)
+    return any(may_name_others(text, own) for text in quoted)
 
 
 def _counted(trail: Sequence[TrailEntry]) -> str:
@@ -295,7 +307,7 @@ def _remarks(event: ConsentEvent) -> Iterator[Said]:
 def _evidence(evidence: Evidence) -> Iterator[Said]:
     for label, text in (
         ("How it was obtained", evidence.method and evidence.method.replace("_", " ")),
-        ("Where", evidence.source_url),
+        (_WHERE, evidence.source_url),
         ("Internet address", evidence.ip),
         ("Program used", evidence.user_agent),
         ("Language", evidence.language),
