@@ -10,11 +10,12 @@ from typing import Final
 
 from audit.decision_records import FindingRecord, ObligationRecord, OpenedDecision
 from audit.explain import sentence
-from audit.exports.report import linked
+from audit.exports.report import linked, words
 from audit.exports.report.shown import visible
 from audit.opened import Withheld
 from audit.trail import Person, TrailEntry
 from consent.events import ConsentEvent, RecordedKind
+from jurisdictions.addresses import parse_address
 from rules.vocabulary import Level, Verdict
 
 TEXT_NAME = "trail.txt"
@@ -95,6 +96,9 @@ def _whose(trail: Sequence[TrailEntry], person: Person, whose: str) -> str:
     said = f"Under the address {whose}."
     for at in dict.fromkeys(_moment(at) for at in person.erased.values()):
         said += f" Somebody on record under it was erased on {at}."
+    problem = parse_address(whose).problem
+    if problem is not None:
+        said += f" It can be no address: {problem}. {words.MISWRITTEN}"
     if not person.subjects and not trail:
         said += " Nothing is on record."
     return fill(said, _WIDTH)

@@ -21,6 +21,7 @@ from audit.opened import Opened
 from audit.trail import Person, TrailEntry
 from consent.events import STOPS, ConsentEvent, Evidence, RecordedKind
 from consent.ledger.leaf import Leaf, Log
+from jurisdictions.addresses import parse_address
 from rules.facts import Facts
 from rules.rule import ANYWHERE
 from rules.vocabulary import Channel, Purpose, Verdict
@@ -120,11 +121,18 @@ def report_of(
         named=named,
         whose=whose,
         as_of=as_of,
-        scope=tuple(_scope(trail, person, lines)),
+        scope=(*_doubts(whose), *_scope(trail, person, lines)),
         checked=checked,
         lines=lines,
         gaps=tuple(gaps),
     )
+
+
+def _doubts(whose: str) -> Iterator[Said]:
+    """What a reader should know of an address that can be none, before they believe the rest."""
+    problem = parse_address(whose).problem
+    if problem is not None:
+        yield Said("Mind the address", f"It can be no address: {problem}. {words.MISWRITTEN}")
 
 
 def _scope(trail: Sequence[TrailEntry], person: Person, lines: Sequence[Line]) -> Iterator[Said]:

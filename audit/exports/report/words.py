@@ -116,6 +116,7 @@ NOTHING_AGAINST: Final = (
     "None of the rules that bound this message, where the person was held to be and at that time,"
     " stood against it."
 )
+MISWRITTEN: Final = "If another was meant, ask again: this report tells of that one nothing."
 OTHERS_NAMED: Final = (
     "words are quoted in which an address of somebody else may stand. They are shown as they were"
     " recorded: look at them before you hand this on."
