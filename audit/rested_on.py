@@ -18,6 +18,7 @@ from sqlalchemy import Connection, bindparam
 
 from audit import decisions, reports, tables
 from audit.decisions import RecordedDecision
+from audit.held_places import Place, held_by
 from consent import past_record, senders
 from consent.among import ByMany
 from consent.keys.key_ring import KeyRing
@@ -81,16 +82,6 @@ class RestedOn:
     discrepancies: tuple[Discrepancy, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A place that an earlier decision held, as a check would have met it."""
-
-    index: int
-    sender: str
-    event: Event
-    reported_at: datetime | None
-
-
 @dataclass(slots=True)
 class _Batch:
     """What was loaded for some decisions together."""
@@ -100,7 +91,7 @@ class _Batch:
     by_index: Mapping[bytes, bytes]
     confirmed: Collection[tuple[int, datetime]]
     senders: Mapping[str, SenderRecord]
-    places: Mapping[bytes, Sequence[_Place]] = field(default_factory=dict)
+    places: Mapping[bytes, Sequence[Place]] = field(default_factory=dict)
 
 
 class FactsAgain:
@@ -175,8 +166,11 @@ class FactsAgain:
         if address is None:
             events = _with_stops_of_old(events, facts, batch.confirmed, size)
         wrong += _compare_events(_recorded(facts), events)
-        held, misplaced = _held(one, batch.places.get(one.id, ()), _names_of(batch))
-        wrong += misplaced
+        told = self._told_only(one)
+        near = batch.places.get(one.id, ())
+        held, misplaced = held_by(one, near, _names_of(batch), told_only=told)
+        proof = HistoryProof.NAMED if told else proof
+        wrong += [Discrepancy(what="place", detail=said) for said in misplaced]
         registries, proofs, differing = self._ask_registries(one, address)
         wrong += differing
         if any(each.what != "registry" for each in wrong):
@@ -185,6 +179,12 @@ class FactsAgain:
         if differing:
             facts = replace(facts, registries=registries)
         return RestedOn(facts, proof, proofs, tuple(wrong))
+
+    def _told_only(self, one: RecordedDecision) -> list[Event]:
+        """The places from a month whose key is destroyed: nothing shows them any more."""
+        places = [each for each in one.opened.facts.history.events if each.held_until is not None]
+        known = self._keys.versions_of(self._organisation, KeyKind.DECISION) if places else ()
+        return [each for each in places if each.at.year * 100 + each.at.month not in known]
 
     def _events(
         self, one: RecordedDecision, record: PastRecord, batch: _Batch
@@ -244,7 +244,7 @@ class FactsAgain:
 
     def _places_of(
         self, found: Sequence[RecordedDecision], batch: _Batch
-    ) -> dict[bytes, list[_Place]]:
+    ) -> dict[bytes, list[Place]]:
         """What earlier decisions on the same people held, by the decision that met it."""
         tokens = {one.id: self._tokens_of(one, batch) for one in found}
         people = {one.id: _people_then(one, batch.records) for one in found}
@@ -300,7 +300,7 @@ class FactsAgain:
 
     def _held_by(
         self, ids: Collection[bytes], found: Sequence[RecordedDecision]
-    ) -> dict[bytes, _Place]:
+    ) -> dict[bytes, Place]:
         """The places that these decisions held, by decision; of those that held one."""
         opened = {one.id: one for one in found if one.id in ids}
         others = decisions.find_many(
@@ -324,7 +324,7 @@ class FactsAgain:
                 held_until=around.valid_until,
             )
             reported_at = said[id_].reported_at if id_ in said else None
-            places[id_] = _Place(one.entry.index, around.sender, event, reported_at)
+            places[id_] = Place(one.entry.index, around.sender, event, reported_at)
         return places
 
 
@@ -431,42 +431,6 @@ def _compare_events(recorded: Sequence[Event], again: Sequence[Event]) -> list[D
     if not wrong and list(recorded) != list(again):
         wrong.append(Discrepancy(what="event", detail="the events stand in another order"))
     return wrong
-
-
-def _held(
-    one: RecordedDecision, near: Sequence[_Place], names: Mapping[str, str]
-) -> tuple[list[Event], list[Discrepancy]]:
-    """The places as the log of decisions gives them, and where the decision tells others."""
-    around = one.opened.circumstances
-    said = [event for event in one.opened.facts.history.events if event.held_until is not None]
-    held: list[Event] = []
-    left_out = False
-    for place in near:
-        until, reported = place.event.held_until, place.reported_at
-        if place.index > one.entry.index or until is None or until <= around.decided_at:
-            continue
-        if reported is not None and reported < around.decided_at:
-            continue
-        met = next((event for event in said if _is_place(event, place)), None)
-        if met is not None:
-            said.remove(met)
-            held.append(met)
-        elif reported is None:  # One reported in the very turn may have counted, or not.
-            brand = None if place.sender == around.sender else names.get(place.sender, place.sender)
-            held.append(replace(place.event, brand=brand))
-            left_out = True
-    wrong = []
-    if left_out:
-        detail = "the decision leaves out a place that an earlier one held"
-        wrong.append(Discrepancy(what="place", detail=detail))
-    if said:
-        detail = "the decision names a place that no earlier one held"
-        wrong.append(Discrepancy(what="place", detail=detail))
-    return held, wrong
-
-
-def _is_place(event: Event, place: _Place) -> bool:
-    return replace(event, brand=None, elsewhere=False) == place.event
 
 
 _E = log_entry.c

@@ -1420,6 +1420,8 @@ def report_of(summary: dict[str, Any]) -> str:
     is_believed = summary["verdict"] == "genuine" and not summary["keys_are_given"]
     how = " by the keys that came with it" if is_believed else ""
     lines = [f"{summary['verdict'].upper()}{how}  {summary['bundle']}"]
+    if summary["asked"]:
+        lines.append(f"  asked for: {asked_for(summary['asked'])}")
     for one in summary["damage"]:
         where = " ".join(str(one[key]) for key in ("log", "index") if key in one)
         lines.append(f"  {one['kind']}: {where and where + ': '}{one['detail']}")
@@ -1441,6 +1443,16 @@ def report_of(summary: dict[str, Any]) -> str:
             "  has published, or give them with --key: anybody can sign with keys of theirs."
         )
     return "\n".join(lines) + "\n"
+
+
+def asked_for(asked: dict[str, Any]) -> str:
+    """What the operator says that this bundle was made of."""
+    what = {"person": "one person's trail", "sender": f"the sender {asked.get('sender')}"}
+    said = what.get(asked["scope"], "everything")
+    if asked.get("from") or asked.get("to"):
+        since, until = asked.get("from") or "the beginning", asked.get("to") or "then"
+        said += f", recorded from {since} until {until}"
+    return said
 
 
 def told_of_log(log: dict[str, Any]) -> Iterator[str]:

@@ -107,7 +107,9 @@ def test_a_period_is_proved_by_who_stands_beside_it(ledger: Ledger, tmp_path: Pa
         summary = asked(ledger, tmp_path, start, end, **day)
         assert summary["logs"][0]["period_is_proved"] is is_proved
         said = "not proved: that nothing else was recorded in the period"
-        assert (said in verify.report_of(summary)) is not is_proved
+        report = verify.report_of(summary)
+        assert (said in report) is not is_proved
+        assert f"asked for: everything, recorded from {day['from']} until {day['to']}" in report
     since = {"from": day["from"]}
     assert asked(ledger, tmp_path, 3, 16, **since)["logs"][0]["period_is_proved"]
     until = {"to": day["to"]}
@@ -154,6 +156,7 @@ def test_whose_trail_it_is_and_whose_keys_are_believed_is_said(
 ) -> None:
     bundle = ledger.bundle(ledger.trail(ledger.ann))
     said = verify.report_of(verified(bundle, tmp_path))
+    assert "asked for" not in said, "the manifest does not say"
     assert said.startswith("GENUINE by the keys that came with it  bundle.zip\n")
     assert f"person {ledger.ann.hex()}" in said
     given = verify.report_of(verified(bundle, tmp_path, ledger.keys()))
