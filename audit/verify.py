@@ -1277,6 +1277,8 @@ def _verify(bundle: Bundle, result: Result, kept: list[KeptNote]) -> Result:
     if format_ != FORMAT:
         raise UnreadableError(f"the bundle is of the form {format_}; this file knows {FORMAT}")
     manifest = json.loads(text)
+    if not isinstance(manifest.get("asked"), dict | None):
+        raise TypeError("what was asked for is no description")
     kept = [one for one in kept if open_note(one.raw, keys, found, file=one.name)]
     logs, organisation = manifest["logs"], manifest["organisation"]
     for one in kept:
@@ -1378,7 +1380,7 @@ def period_is_proved(check: LogCheck, asked: dict[str, Any]) -> bool | None:
     try:
         return _is_between(check, asked)
     except (ValueError, TypeError, KeyError, AttributeError):
-        return False
+        return False  # Whoever signed it wrote no times there.
 
 
 def _is_between(check: LogCheck, asked: dict[str, Any]) -> bool:
@@ -1442,13 +1444,21 @@ def report_of(summary: dict[str, Any]) -> str:
         lines.append(
             "  has published, or give them with --key: anybody can sign with keys of theirs."
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
+
+
+def printable(text: str) -> str:
+    """A text with what would move the cursor or turn the direction of writing named in its place:
+    names of files are whatever somebody chose."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+    )
 
 
 def asked_for(asked: dict[str, Any]) -> str:
     """What the operator says that this bundle was made of."""
     what = {"person": "one person's trail", "sender": f"the sender {asked.get('sender')}"}
-    said = what.get(asked["scope"], "everything")
+    said = what.get(str(asked.get("scope")), "everything")
     if asked.get("from") or asked.get("to"):
         since, until = asked.get("from") or "the beginning", asked.get("to") or "then"
         said += f", recorded from {since} until {until}"
@@ -1487,7 +1497,7 @@ def main(arguments: list[str] | None = None) -> int:
         summary = summary_of(options.bundle, verify(options.bundle, given, kept))
     except (UnreadableError, OSError) as error:
         said = getattr(error, "strerror", None) or str(error)
-        sys.stderr.write(f"verify: {options.bundle}: {said}\n")
+        sys.stderr.write(printable(f"verify: {options.bundle}: {said}") + "\n")
         return UNREADABLE
     if options.json or not sys.stdout.isatty():
         sys.stdout.write(json.dumps(summary) + "\n")

@@ -1,12 +1,16 @@
 """What the zip file of a bundle says besides its files is what we write, or it is named."""
 
 import io
+import json
 import zipfile
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from audit import verify
+from consent.ledger.notes import sign_note
 from tests.support.bundles import Bundles, damage, members_of, packed, verified
 
 
@@ -71,6 +75,32 @@ def test_a_member_says_nothing_besides(
         assert said in (info.comment, info.extra)
     (named,) = verified(again, tmp_path)["damage"]
     assert (named["kind"], named["file"]) == ("other_header", "README.txt")
+
+
+def test_no_name_in_it_writes_on_the_terminal(bundles: Bundles, tmp_path: Path) -> None:
+    """Else a file could clear the screen and write GENUINE there."""
+    lie = "\x1b[2J\x1b[HGENUINE  bundle.zip\nas you see\u202e"
+    summary = verified(packed({**members_of(bundles.trail), lie: b""}), tmp_path)
+    assert "unknown_file" in {one["kind"] for one in summary["damage"]}
+    said = verify.report_of(summary)
+    assert said.startswith("DAMAGED")
+    assert all(one.isprintable() for one in said.replace("\n", ""))
+    assert not [line for line in said.splitlines()[1:] if line.startswith("as you see")]
+    assert "\\x1b[2J\\x1b[HGENUINE" in said
+
+
+@pytest.mark.parametrize(
+    "asked", ["\x1b[2J", ["x"], {"scope": 7}, {"scope": "sender", "sender": "\x1b[2J"}, {"from": 3}]
+)
+def test_whatever_a_stranger_signs_is_told_and_breaks_nothing(
+    bundles: Bundles, tmp_path: Path, asked: Any
+) -> None:
+    members = members_of(bundles.part)
+    format_, said = members["manifest"].decode().split("\n\n")[0].split("\n")
+    text = f"{format_}\n{json.dumps(json.loads(said) | {'asked': asked})}\n"
+    note = sign_note(text, bundles.public.split("+", maxsplit=1)[0], [bundles.secret])
+    summary = verified(packed({**members, "manifest": note.encode()}), tmp_path)
+    assert all(one.isprintable() for one in verify.report_of(summary).replace("\n", ""))
 
 
 def test_a_member_that_leads_out_of_the_folder_is_none_of_the_bundle(
