@@ -121,7 +121,7 @@ def _event(entry: TrailEntry, here: Collection[str]) -> list[str]:
     said = " ".join([said, *filter(None, about)]) + "."
     if event is None:
         return [said]
-    others = [text for _, text in linked.sentences_of(event, leaf.subject, here)]
+    others = [f"{label}: {text}" for label, text in linked.sentences_of(event, leaf.subject, here)]
     return [said, *_evidence(event, entry), *others]
 
 
@@ -131,6 +131,8 @@ def _evidence(event: ConsentEvent, entry: TrailEntry) -> Iterator[str]:
         yield f"Address: {address}"
     if event.text:
         yield f"Their words: “{event.text}”"
+    if event.why:
+        yield f"Reason given: “{event.why}”"
     evidence = event.evidence
     if evidence is None:
         return

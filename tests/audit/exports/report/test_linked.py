@@ -68,6 +68,20 @@ def test_who_stands_alone_again_is_told_so(one: Desk, tmp_path: Path) -> None:
         assert "isnobodyelse:nootheraddresscountsastheirs." in text
 
 
+def test_a_reply_that_was_put_aside_and_read_is_told_with_the_reason(
+    one: Desk, tmp_path: Path
+) -> None:
+    hold = an_event(RecordedKind.HOLD, text="leave it at the door", why="may mean stop")
+    receipt = one.recorder.record_one(ANN, hold)
+    release = {"answers": receipt.receipt.index, "why": "it is about a parcel"}
+    one.recorder.record_one(ANN, an_event(RecordedKind.RELEASE, **release))
+    for text in told_of(one, tmp_path):
+        assert "leaveitatthedoor" in text
+        assert "maymeanstop" in text
+        assert "itisaboutaparcel" in text
+        assert f"thereplyputasideinentry{receipt.receipt.index}oftheconsentlog" in text
+
+
 def test_each_entry_says_whose_it_is(one: Desk, tmp_path: Path) -> None:
     later, ann, mail, _ = parted(one)
     screen, paper, _ = told_of(later, tmp_path)
