@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, bindparam
 from audit import decisions, reports, tables
 from audit.decisions import RecordedDecision
 from audit.held_places import Place, held_by
-from consent import past_record, senders
+from consent import past_record, senders, suppression
 from consent.among import ByMany
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind
@@ -31,7 +32,7 @@ from consent.past_record import PastRecord
 from consent.registries.copies import Copy
 from consent.registries.snapshots import Registries
 from consent.senders import SenderRecord
-from consent.standing import Membership
+from consent.standing import KeptEvent, Membership
 from consent.subjects import blind_indexes_of, find_by_index
 from jurisdictions.addresses import Address
 from rules.facts import Facts, RegistryEntry
@@ -82,6 +83,13 @@ class RestedOn:
     discrepancies: tuple[Discrepancy, ...]
 
 
+class _Stranger(NamedTuple):
+    """Whom a decision was about who is not on record, and what the address was suppressed by."""
+
+    address: Address
+    stops: Sequence[KeptEvent]
+
+
 @dataclass(slots=True)
 class _Batch:
     """What was loaded for some decisions together."""
@@ -92,6 +100,7 @@ class _Batch:
     confirmed: Collection[tuple[int, datetime]]
     senders: Mapping[str, SenderRecord]
     places: Mapping[bytes, Sequence[Place]] = field(default_factory=dict)
+    strangers: Mapping[bytes, _Stranger] = field(default_factory=dict)
 
 
 class FactsAgain:
@@ -106,12 +115,17 @@ class FactsAgain:
         self._registries = registries
         self._copy_of = lru_cache(maxsize=COPIES_KEPT)(self._read_copy)
 
-    def of(self, found: Sequence[RecordedDecision]) -> list[RestedOn | None]:
+    def of(
+        self, found: Sequence[RecordedDecision], given: Mapping[bytes, Address]
+    ) -> list[RestedOn | None]:
         """The facts of each, in order; None where the person was erased, or nobody knows who.
+
+        ``given``: by decision, the address of somebody who is not on record, if it is known.
 
         The number of statements does not grow with the decisions, but for copies of registers.
         """
         batch = self._load(found)
+        batch.strangers = self._strangers(found, given)
         return [self._one(one, batch) for one in found]
 
     def _load(self, found: Sequence[RecordedDecision]) -> _Batch:
@@ -162,7 +176,7 @@ class FactsAgain:
                 for fault in each.faults_at(size)
             ]
         else:
-            address, proof, events = None, HistoryProof.NAMED, ()
+            address, proof, events = self._of_stranger(one, batch)
         if address is None:
             events = _with_stops_of_old(events, facts, batch.confirmed, size)
         wrong += _compare_events(_recorded(facts), events)
@@ -179,6 +193,35 @@ class FactsAgain:
         if differing:
             facts = replace(facts, registries=registries)
         return RestedOn(facts, proof, proofs, tuple(wrong))
+
+    def _strangers(
+        self, found: Sequence[RecordedDecision], given: Mapping[bytes, Address]
+    ) -> dict[bytes, _Stranger]:
+        known = [
+            (one.id, given[one.id])
+            for one in found
+            if one.subject is None
+            and one.id in given
+            and self._is_of(given[one.id], one.blind_index)
+        ]
+        addresses = [address for _, address in known]
+        stops = suppression.load_many(
+            self._connection, self._organisation, addresses, keys=self._keys
+        )
+        return {id_: _Stranger(at, some) for (id_, at), some in zip(known, stops, strict=True)}
+
+    def _of_stranger(
+        self, one: RecordedDecision, batch: _Batch
+    ) -> tuple[Address | None, HistoryProof, Sequence[Event]]:
+        stranger = batch.strangers.get(one.id)
+        if stranger is None:
+            return None, HistoryProof.NAMED, ()
+        size, sender = one.opened.decision.read.consent, one.opened.circumstances.sender
+        stops = suppression.unite((), [stop for stop in stranger.stops if stop.index < size])
+        known = OnRecord(None, b"", stops, (), _names_of(batch))
+        recorded = _recorded(one.opened.facts)
+        events = _with_names_of_then(known.history(sender).events, recorded, sender, batch.senders)
+        return stranger.address, HistoryProof.COMPLETE, events
 
     def _told_only(self, one: RecordedDecision) -> list[Event]:
         """The places from a month whose key is destroyed: nothing shows them any more."""

@@ -18,7 +18,7 @@ from api.operations.record_events import ID_PREFIX as EVENT_PREFIX
 from api.operations.replays.one_check import ReplayAnswer, ReplayGate, replay_check
 from api.operations.report_sending import ReportSending, SendingReport
 from api.roles import Caller, Role, open_to
-from api.v1.shapes import Instant, MessageShape, RecipientShape, SenderName
+from api.v1.shapes import AddressText, Instant, MessageShape, RecipientShape, SenderName
 from audit.reports import Outcome, Report
 from consent.keys.key_ring import KeyRing
 from consent.ledger.identifiers import id_of, label_of
@@ -81,6 +81,13 @@ class CheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             reference=self.reference,
             preview=self.preview,
         )
+
+
+class ReplayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of somebody who is not on record, the `address` that was asked about: it stands nowhere, and
+    with it nothing can be left out of `proof.history`."""
+
+    address: AddressText | None = None
 
 
 class ReportRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -157,6 +164,7 @@ async def post_replay(
     request: Call,
     replay_gate: NamedDependency[ReplayGate],
     record_access: NamedDependency[RecordAccess],
+    data: JSONBody[ReplayRequest | None] = None,
 ) -> Answer[ReplayAnswer]:
     """`same` is true if the logs still say what the decision rested on, and it comes to the very
     same bytes. Else `differed` names what was not as then, and `changed` what that changed.
@@ -166,8 +174,11 @@ async def post_replay(
     is read for it, so it stands in the access log; while the ledger is read only, nobody gets it.
     """
     caller = request.caller
+    address = parse_address(data.address) if data is not None and data.address else None
     answer: Answer[ReplayAnswer] = await request.read(
-        lambda connection, _: replay_check(connection, caller, check, gate=replay_gate),
+        lambda connection, _: replay_check(
+            connection, caller, check, gate=replay_gate, address=address
+        ),
         shape=unchanged,
     )
     whose = msgspec.json.decode(answer.reply.body, type=_Whose)

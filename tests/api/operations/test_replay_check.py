@@ -59,6 +59,23 @@ def test_a_decision_comes_to_the_same(tmp_path: Path, database_url: str) -> None
     asyncio.run(scenario())
 
 
+def test_who_knows_the_address_of_a_stranger_has_all_of_it_proved(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            organisation = await service.new_organisation()
+            await service.put_sender(organisation)
+            headers = await service.as_(organisation, Role.ADMIN)
+            path = f"/v1/checks/{await checked(service, headers)}/replay"
+            told = (await post(service, headers, path, {"address": ADDRESS})).json()
+            assert (told["same"], told["proof"]["history"]) == (True, "complete")
+            answer = await post(service, headers, path, {"address": "+12125550177"})
+            assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+            assert answer.json()["errors"][0]["pointer"] == "/address"
+            assert (await post(service, headers, path, {})).status_code == 200
+
+    asyncio.run(scenario())
+
+
 def test_a_sender_replays_its_own_and_an_auditor_every_decision(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running_service(tmp_path) as service:
