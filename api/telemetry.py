@@ -41,9 +41,13 @@ FIELDS = frozenset(
         "host",
         "port",
         "organisations",
+        "why",
     }
 )
 """The only fields that a line may have."""
+
+READ_ONLY = "the ledger is open for reading only"
+"""How a reason why nothing is written begins."""
 
 _WORD_LENGTH_MAX = 120
 _PLAIN = re.compile(r"[\w .:/{}<>,()\-]*")
@@ -183,6 +187,10 @@ class Telemetry:
         """Say which exception came from where. Its message is left out: it may quote anything."""
         self._failures.labels(work).inc()
         self._log.error("failed", work=work, error=type(error).__name__, where=where_of(error))
+
+    def refuses(self, why: str) -> None:
+        """Say that nothing is written any more; the whole reason stands in every refusal."""
+        self._log.error("read_only", why=why.removeprefix(f"{READ_ONLY}: ").partition(";")[0])
 
     def third_party(self, logger: str, level: str, error: BaseException | None) -> None:
         """Say that another library had something to say."""

@@ -87,3 +87,12 @@ def test_what_libraries_log_is_cut_down_to_its_source() -> None:
     line = json.loads(stream.getvalue())
     assert (line["event"], line["logger"], line["level"]) == ("library", "some.library", "warning")
     assert "555" not in stream.getvalue()
+
+
+def test_why_nothing_is_written_is_told_once_in_the_log() -> None:
+    stream = io.StringIO()
+    why = "the ledger is open for reading only: log consent of org_a has 4 entries; look at it"
+    telemetry(stream, log_requests="none").refuses(why)
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["level"]) == ("read_only", "error")
+    assert line["why"] == "log consent of org_a has 4 entries"

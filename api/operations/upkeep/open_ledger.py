@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.database import migrate, reading_engine, refuse_newer_schema, schema_of
 from api.errors import SchemaError, StoreUnavailableError
+from api.telemetry import READ_ONLY
 from consent.fsck.ledger import inspect_tail
 from consent.keys.key_ring import KeyRing
 from consent.ledger import rollback
@@ -67,7 +68,7 @@ def told_of(findings: Sequence[Finding]) -> str:
     """One line for an operator."""
     told = "; ".join(finding.detail for finding in findings[:_TOLD_MAX])
     more = f"; and {len(findings) - _TOLD_MAX} more" if len(findings) > _TOLD_MAX else ""
-    return f"the ledger is open for reading only: {told}{more}; {_HOW_ON}"
+    return f"{READ_ONLY}: {told}{more}; {_HOW_ON}"
 
 
 def _damage_at_the_end(connection: Connection, keys: KeyRing, tail: int) -> str | None:
@@ -75,9 +76,8 @@ def _damage_at_the_end(connection: Connection, keys: KeyRing, tail: int) -> str 
         for damage in inspect_tail(connection, head, keys=keys, entries=tail):
             where = "" if damage.index is None else f" at {damage.index}"
             return (
-                "the ledger is open for reading only: log"
-                f" {damage.log}{where} of {damage.organisation} is damaged: {damage.detail};"
-                f" {_HOW_ON}"
+                f"{READ_ONLY}: log {damage.log}{where} of {damage.organisation} is damaged:"
+                f" {damage.detail}; {_HOW_ON}"
             )
     return None
 
