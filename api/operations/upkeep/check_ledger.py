@@ -26,6 +26,7 @@ from consent.fsck.damage import Damage, Kind, Progress
 from consent.fsck.ledger import OfStore, Part, inspect_part, inspect_tail, parts_of
 from consent.fsck.rebuild import Rebuilt, rebuild
 from consent.fsck.store import inspect_strays
+from consent.fsck.vault_history import inspect_history
 from consent.keys.key_ring import KeyRing
 from consent.ledger import log as ledger_log
 from consent.ledger import rollback, tables
@@ -139,7 +140,7 @@ class _Look:
         """What is wrong beside the parts of a whole look, and with the files that belong to it."""
         connection, keys = self.connection, self.keys
         yield from _of_tables(connection)
-        yield from _of_vault(connection, self.vault, keys)
+        yield from _of_vault(connection, self.vault, keys, history_of=self._heads())
         yield from _of_journal(connection, ErasureJournal.of(self.vault.root, keys))
         yield from inspect_strays(connection, read_heads(connection))
 
@@ -192,12 +193,20 @@ def _rebuilt(
         return rebuild(connection, organisation, keys=keys, now=now, progress=progress)
 
 
-def _of_vault(connection: Connection, vault: Vault, keys: KeyRing) -> Iterator[Damage]:
+def _of_vault(
+    connection: Connection, vault: Vault, keys: KeyRing, *, history_of: Sequence[GrownLog] = ()
+) -> Iterator[Damage]:
+    """What does not fit the last checkpoints; of the logs that do, what does not fit older ones."""
     found = rollback.compare(
         connection, vault, ledger_id=keys.ledger_id, log_keys=keys.log_public_keys
     )
     for finding in found:
         yield Damage(finding.organisation, finding.log, None, Kind.VAULT, finding.detail)
+    named = {(finding.organisation, finding.log) for finding in found}
+    if (None, None) in named:
+        return
+    heads = [head for head in history_of if (head.organisation, head.log) not in named]
+    yield from inspect_history(connection, vault, heads, log_keys=keys.log_public_keys)
 
 
 def _of_tables(connection: Connection) -> Iterator[Damage]:
