@@ -16,6 +16,7 @@ from api.operations.upkeep.fork_ledger import Forked, fork_ledger
 from api.roles import Role
 from api.settings import Settings
 from consent.fsck.damage import Damage
+from consent.keys.key_ring import KeyRing
 from consent.ledger import checkpoints, tables
 from consent.ledger.entries import read_entries
 from consent.ledger.errors import ForkRefusedError, ReadOnlyError, VaultError
@@ -285,6 +286,21 @@ def test_an_empty_database_in_place_of_the_signed_one_is_refused(
 
     with pytest.raises(ReadOnlyError, match="the database is empty, and 2 logs were signed"):
         installation.run()
+
+
+def test_a_new_database_is_not_begun_with_another_ledgers_vault(tmp_path: Path) -> None:
+    """A vault that a founding which failed has left behind holds no checkpoint yet."""
+    tmp_path.chmod(0o700)
+    Vault.create(tmp_path / "vault", "f" * 32)
+    KeyRing.create(tmp_path, at=LATER)
+    with pytest.raises(ReadOnlyError, match="is of another ledger: ffff"):
+        asyncio.run(_started(tmp_path))
+    assert not (tmp_path / "cleartosend.sqlite3").exists()
+
+
+async def _started(folder: Path) -> None:
+    async with running_service(folder):
+        pass
 
 
 def test_a_damaged_end_is_found_at_the_start(installation: Installation) -> None:

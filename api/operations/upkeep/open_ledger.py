@@ -54,6 +54,8 @@ def examine(url: str, vault: Vault, *, keys: KeyRing) -> list[Finding]:
     ``ReadOnlyError``: it is empty and should not be, so that there is nothing even to read.
     """
     if schema_of(url) is None:
+        if vault.ledger_id != keys.ledger_id:
+            raise ReadOnlyError(f"the vault {vault.root} is of another ledger: {vault.ledger_id}")
         notes = vault.last()
         if notes:
             raise ReadOnlyError(f"the database is empty, and {len(notes)} logs were signed")

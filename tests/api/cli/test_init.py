@@ -58,6 +58,39 @@ def test_what_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_a_database_rests_on_is_never_removed(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    folder = tmp_path / "data"
+    with postgres_server.database("template0") as url:
+        where = ("--data", folder, "--database-url", url)
+        # The name is refused by the route, after the organisation was committed.
+        refused = command("init", *where, "--person", "ada@example.com")
+        assert refused.code == 2
+        assert f"{folder} is kept" in refused.err
+        assert command("organisations", "list", *where).record["name"] == "First organisation"
+        made = command("keys", "create", "--role", "admin", "--person", "Ada", *where)
+        assert made.code == 0
+        assert command("ledger", "fsck", *where).record["damages"] == 0
+
+
+def test_what_a_vault_elsewhere_rests_on_is_never_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    monkeypatch.setenv("CLEARTOSEND_VAULT", str(tmp_path / "vault"))
+    refused = command("init", "--data", folder, "--person", "ada@example.com")
+    assert refused.code == 2
+    assert f"{folder} is kept" in refused.err
+    made = command("keys", "create", "--role", "admin", "--person", "Ada", "--data", folder)
+    assert made.code == 0
+    other = command("init", "--data", tmp_path / "other")
+    assert other.code == 3
+    assert "is of a ledger whose keys are not in" in other.err
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.slow
 def test_on_postgresql_and_never_over_another_ledger(
     tmp_path: Path, postgres_server: PostgresServer
 ) -> None:
