@@ -50,7 +50,7 @@ READ_ONLY = "the ledger is open for reading only"
 """How a reason why nothing is written begins."""
 
 _WORD_LENGTH_MAX = 120
-_PLAIN = re.compile(r"[\w .:/{}<>,()\-]*")
+_PLAIN = re.compile(r"[\w .:/{}<>,()'\-]*")
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}

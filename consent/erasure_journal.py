@@ -120,6 +120,12 @@ class ErasureJournal:
         if not self.exists():
             self._check_head([])
 
+    def refuse_unreadable(self) -> None:
+        """``KeyStoreError``: one of the two files cannot be read, or others may read it."""
+        for path in (self.path, self.head):
+            if path.exists():
+                read_private(path)
+
     def append(self, ended: Sequence[tuple[str, Erasure | Expiry]]) -> None:
         """Add what was ended, each with its organisation, on disk before this returns."""
         if not ended:

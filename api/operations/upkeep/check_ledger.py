@@ -33,6 +33,7 @@ from consent.ledger import rollback, tables
 from consent.ledger.checkpoints import GrownLog, read_heads
 from consent.ledger.errors import DamagedLogError, ReadOnlyError
 from consent.ledger.leaf import Log
+from consent.ledger.rollback import Mismatch
 from consent.ledger.vault import Vault
 from consent.retention import Expired, every_expiry
 
@@ -118,6 +119,10 @@ class _Look:
 
     def _damages(self, progress: Progress) -> Iterator[Damage]:
         connection, heads = self.connection, self._heads()
+        others = _of_another_ledger(connection, self.vault, self.keys)
+        if others:
+            yield from others
+            return
         if self.tail is not None:
             yield from _of_vault(connection, self.vault, self.keys)
             for head in heads:
@@ -193,6 +198,16 @@ def _rebuilt(
         return rebuild(connection, organisation, keys=keys, now=now, progress=progress)
 
 
+def _of_another_ledger(connection: Connection, vault: Vault, keys: KeyRing) -> list[Damage]:
+    """What says that these keys are not the database's: then they open nothing in it."""
+    found = rollback.compare(
+        connection, vault, ledger_id=keys.ledger_id, log_keys=keys.log_public_keys
+    )
+    if not any(finding.mismatch is Mismatch.OTHER_DATABASE for finding in found):
+        return []
+    return [Damage(None, None, None, Kind.VAULT, finding.detail) for finding in found]
+
+
 def _of_vault(
     connection: Connection, vault: Vault, keys: KeyRing, *, history_of: Sequence[GrownLog] = ()
 ) -> Iterator[Damage]:
@@ -223,12 +238,19 @@ def _of_tables(connection: Connection) -> Iterator[Damage]:
 
 def _of_journal(connection: Connection, journal: ErasureJournal) -> Iterator[Damage]:
     """The erasure journal is whole, and knows of every erasure that the database has."""
+    journal.refuse_unreadable()
     try:
         journal.refuse_if_lost()
         told = list(journal.read()) if journal.exists() else []
     except ErasureJournalError as error:
         yield Damage(None, None, None, Kind.JOURNAL, error.detail)
         return
+    if told and not journal.head.exists():
+        detail = (
+            f"{journal.head} is missing: nothing tells whether the end of {journal.path} was cut;"
+            " put it back, or the next erasure writes it anew"
+        )
+        yield Damage(None, None, None, Kind.JOURNAL, detail)
     unknown = unknown_to(connection, told)
     if unknown:
         detail = f"{journal.path} does not know of {unknown} erasures of the database"
