@@ -111,11 +111,16 @@ def schema_of(url: str) -> str | None:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     except (SQLAlchemyError, UnicodeDecodeError) as error:  # A message may quote broken text.
-        raise StoreUnavailableError(
-            f"the database cannot be opened ({type(error).__name__})"
-        ) from None
+        raise StoreUnavailableError(f"the database cannot be opened ({cause_of(error)})") from None
     finally:
         engine.dispose()
+
+
+def cause_of(error: Exception) -> str:
+    """What kind of error it is, and the database's own name for it; never its message."""
+    cause = getattr(error, "orig", None)
+    name = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+    return type(error).__name__ if name is None else f"{type(error).__name__}, {name}"
 
 
 def alembic_config() -> Config:

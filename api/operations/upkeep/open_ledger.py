@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.database import migrate, reading_engine, refuse_newer_schema, schema_of
+from api.database import cause_of, migrate, reading_engine, refuse_newer_schema, schema_of
 from api.errors import SchemaError, StoreUnavailableError
 from api.telemetry import READ_ONLY
 from consent.fsck.ledger import inspect_tail
@@ -98,8 +98,6 @@ def _reading(url: str) -> Iterator[Connection]:
         with engine.connect() as connection, connection.begin():
             yield connection
     except (SQLAlchemyError, UnicodeDecodeError) as error:
-        raise StoreUnavailableError(
-            f"the database cannot be read ({type(error).__name__})"
-        ) from None
+        raise StoreUnavailableError(f"the database cannot be read ({cause_of(error)})") from None
     finally:
         engine.dispose()
