@@ -5,6 +5,7 @@ Durability is set here and nowhere else: an acknowledged commit is on disk. SQLi
 """
 
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def migrate(url: str) -> None:
     """
     refuse_newer_schema(url)
     config = alembic_config()
+    _make_private(url)
     engine = writing_engine(url)
     try:
         with engine.connect() as connection:
@@ -138,6 +140,13 @@ def migrations_folder() -> Path:
 def is_alive(connection: Connection) -> bool:
     """Whether the database answers."""
     return bool(connection.exec_driver_sql("SELECT 1").scalar() == 1)
+
+
+def _make_private(url: str) -> None:
+    """Make SQLite's file for its owner only; what it puts beside that is as the file is."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        os.close(os.open(parsed.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _known_revisions() -> set[str]:

@@ -13,6 +13,7 @@ def test_it_makes_a_folder_for_its_owner_and_prints_the_admin_key_once(tmp_path:
     made = command("init", "--data", folder).record
     assert list(made) == ["organisation", "admin_key"]
     assert folder.stat().st_mode & 0o777 == 0o700
+    assert not [path for path in folder.rglob("*") if path.stat().st_mode & 0o077]
     assert command("organisations", "list", "--data", folder).record["id"] == made["organisation"]
     key = command("keys", "list", "--data", folder).record
     assert key["roles"] == ["admin"]
