@@ -71,7 +71,7 @@ def compare(
     A log that has grown since must begin as it was signed.
     """
     heads = {(head.organisation, head.log): head for head in checkpoints.read_heads(connection)}
-    others = _of_another_ledger(vault, heads.values(), ledger_id)
+    others = of_another_ledger(vault, heads.values(), ledger_id)
     if others:
         return others
     notes = vault.last()
@@ -83,7 +83,8 @@ def compare(
     return [finding for finding in (*found, *behind) if finding is not None]
 
 
-def _of_another_ledger(vault: Vault, heads: Iterable[GrownLog], ledger_id: str) -> list[Finding]:
+def of_another_ledger(vault: Vault, heads: Iterable[GrownLog], ledger_id: str) -> list[Finding]:
+    """Which of vault and database are not of the ledger of that id; nothing else is read."""
     found = []
     if vault.ledger_id != ledger_id:
         detail = f"the vault {vault.root} is of another ledger: {vault.ledger_id}"

@@ -119,7 +119,7 @@ class _Look:
 
     def _damages(self, progress: Progress) -> Iterator[Damage]:
         connection, heads = self.connection, self._heads()
-        others = _of_another_ledger(connection, self.vault, self.keys)
+        others = _of_another_ledger(self.vault, heads, self.keys)
         if others:
             yield from others
             return
@@ -198,11 +198,9 @@ def _rebuilt(
         return rebuild(connection, organisation, keys=keys, now=now, progress=progress)
 
 
-def _of_another_ledger(connection: Connection, vault: Vault, keys: KeyRing) -> list[Damage]:
+def _of_another_ledger(vault: Vault, heads: Sequence[GrownLog], keys: KeyRing) -> list[Damage]:
     """What says that these keys are not the database's: then they open nothing in it."""
-    found = rollback.compare(
-        connection, vault, ledger_id=keys.ledger_id, log_keys=keys.log_public_keys
-    )
+    found = rollback.of_another_ledger(vault, heads, keys.ledger_id)
     if not any(finding.mismatch is Mismatch.OTHER_DATABASE for finding in found):
         return []
     return [Damage(None, None, None, Kind.VAULT, finding.detail) for finding in found]
