@@ -105,8 +105,7 @@ def hold(folder: DataFolder) -> Iterator[None]:
         except BlockingIOError:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
             raise DataFolderError(
-                f"{folder.root} is held by a running service (process {holder}); stop it first, "
-                "or let the command talk to it"
+                f"{folder.root} is held by a running service (process {holder}); stop it first"
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)

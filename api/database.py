@@ -5,6 +5,7 @@ Durability is set here and nowhere else: an acknowledged commit is on disk. SQLi
 """
 
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,9 @@ def fold_log_in(engine: Engine) -> None:
     one that cannot write, would leave the log beside it.
     """
     if engine.dialect.name == "sqlite":
-        with contextlib.suppress(SQLAlchemyError), engine.connect() as connection:
+        # On a full disk it stays beside it: what it holds is no less durable for that.
+        failing = (SQLAlchemyError, sqlite3.Error)
+        with contextlib.suppress(*failing), engine.connect() as connection:
             connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -68,6 +71,7 @@ def migrate(url: str) -> None:
     """
     refuse_newer_schema(url)
     config = alembic_config()
+    _make_private(url)
     engine = writing_engine(url)
     try:
         with engine.connect() as connection:
@@ -109,11 +113,16 @@ def schema_of(url: str) -> str | None:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     except (SQLAlchemyError, UnicodeDecodeError) as error:  # A message may quote broken text.
-        raise StoreUnavailableError(
-            f"the database cannot be opened ({type(error).__name__})"
-        ) from None
+        raise StoreUnavailableError(f"the database cannot be opened ({cause_of(error)})") from None
     finally:
         engine.dispose()
+
+
+def cause_of(error: Exception) -> str:
+    """What kind of error it is, and the database's own name for it; never its message."""
+    cause = getattr(error, "orig", None)
+    name = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+    return type(error).__name__ if name is None else f"{type(error).__name__}, {name}"
 
 
 def alembic_config() -> Config:
@@ -131,6 +140,13 @@ def migrations_folder() -> Path:
 def is_alive(connection: Connection) -> bool:
     """Whether the database answers."""
     return bool(connection.exec_driver_sql("SELECT 1").scalar() == 1)
+
+
+def _make_private(url: str) -> None:
+    """Make SQLite's file for its owner only; what it puts beside that is as the file is."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        os.close(os.open(parsed.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _known_revisions() -> set[str]:

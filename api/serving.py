@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from api.app import Components, Doors, create_app, open_components
 from api.data_folder import DataFolder
@@ -25,15 +27,15 @@ GC_THRESHOLD = 10_000
 only now and then."""
 _OWNER_ONLY = 0o177
 
-Started = Callable[[Components, str], None]
-"""Told once requests are taken: the components and the address, for who prints it."""
+Started = Callable[[str, str | None], None]
+"""Told once requests are taken: the address, and why nothing is written if so."""
 
 
 def serve(settings: Settings, *, on_start: Started | None = None) -> None:
     """Serve until a signal says stop. What waits for the writer is answered first."""
     settings = settings.checked()
     if settings.workers > 1:
-        _serve_by_several(settings)
+        _serve_by_several(settings, on_start)
         return
     with open_components(settings) as components:
         capture_libraries(components.service.telemetry)
@@ -51,26 +53,36 @@ def run(doors: Doors, components: Components, *, on_start: Started | None = None
 
     def started(address: str) -> None:
         if on_start is not None:
-            on_start(components, address)
+            on_start(address, components.service.writer.read_only)
 
     server = TwoDoorServer(config, socket_for_commands, started)
     try:
         server.run()
     except SystemExit:
         # The server's own way to say that it could not start; its log has the error's name.
-        raise ListenError(
-            f"nothing could be served on {settings.host}:{settings.port}; "
-            "if something else listens there, stop it or choose another --port"
-        ) from None
+        raise _not_served(settings) from None
 
 
-def make_network_door() -> ASGIApp:
-    """The application of one of several processes; its settings come by the environment."""
-    settings = Settings.from_environment()
-    # Closed by the process's end: several processes share no folder lock.
-    components = open_components(settings).__enter__()
-    capture_libraries(components.service.telemetry)
-    return create_app(components).network
+class OneOfSeveral:
+    """The application of one of several processes, open as long as the server's lifespan.
+
+    Its settings come by the environment.
+    """
+
+    def __init__(self) -> None:
+        self._network: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Open everything for the lifespan, which comes first, and serve what comes in it."""
+        kind: str = scope["type"]
+        if kind != "lifespan":
+            assert self._network is not None, "the server sends nothing before the lifespan began"
+            await self._network(scope, receive, send)
+            return
+        with open_components(Settings.from_environment()) as components:
+            capture_libraries(components.service.telemetry)
+            self._network = create_app(components).network
+            await self._network(scope, receive, send)
 
 
 class TwoDoorServer(uvicorn.Server):
@@ -102,14 +114,12 @@ class TwoDoorServer(uvicorn.Server):
         await super().startup(sockets)
         if self._command_socket is not None:
             self.servers.append(await self._command_socket.listen(self.server_state))
-        bound = self.servers[0].sockets[0].getsockname()
-        host = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
         # What start-up made stays for good. Left to the collector it is walked again and again,
         # and each walk holds every request up for longer than a check takes.
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
-        self._on_start(f"http://{host}:{bound[1]}")
+        self._on_start(_address_of(self.servers[0].sockets[0]))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close both doors, let what is under way end, stop the application."""
@@ -152,19 +162,46 @@ class _CommandSocket:
         self._folder.socket.unlink(missing_ok=True)
 
 
-def _serve_by_several(settings: Settings) -> None:
+def _serve_by_several(settings: Settings, on_start: Started | None) -> None:
     assert settings.database_url is not None, "checked: SQLite takes one process"
     # What is wrong with the ledger is told once, and migrated is by one.
-    with open_components(settings):
-        pass
+    with open_components(settings) as components:
+        why_not = components.service.writer.read_only
+        capture_libraries(components.service.telemetry)
     os.environ.update(settings.to_environment())
-    uvicorn.run(
-        "api.serving:make_network_door",
+    config = uvicorn.Config(
+        "api.serving:OneOfSeveral",
         factory=True,
         workers=settings.workers,
-        **_options(settings),
         lifespan="on",
+        **_options(settings),
     )
+    try:
+        bound = config.bind_socket()
+    except SystemExit:
+        raise _not_served(settings) from None
+    with bound:
+        # From here on whoever asks waits until the first process is ready.
+        bound.listen(config.backlog)
+        if on_start is not None:
+            on_start(_address_of(bound), why_not)
+        supervisor = Multiprocess(config, sockets=[bound])
+        supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise ListenError("a process could not start; serve with one worker, which says why")
+
+
+def _not_served(settings: Settings) -> ListenError:
+    return ListenError(
+        f"nothing could be served on {settings.host}:{settings.port}; "
+        "if something else listens there, stop it or choose another --port"
+    )
+
+
+def _address_of(bound: socket.socket) -> str:
+    name = bound.getsockname()
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"http://{host}:{name[1]}"
 
 
 def _config(app: ASGIApp, settings: Settings, *, lifespan: str = "off") -> uvicorn.Config:

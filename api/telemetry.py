@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import MutableMapping
 from datetime import datetime
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
@@ -41,12 +41,16 @@ FIELDS = frozenset(
         "host",
         "port",
         "organisations",
+        "why",
     }
 )
 """The only fields that a line may have."""
 
+READ_ONLY = "the ledger is open for reading only"
+"""How a reason why nothing is written begins."""
+
 _WORD_LENGTH_MAX = 120
-_PLAIN = re.compile(r"[\w .:/{}<>,()\-]*")
+_PLAIN = re.compile(r"[\w .:/{}<>,()'\-]*")
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -70,6 +74,26 @@ def _plain(value: Any) -> Any:
     return text
 
 
+class _Unfailing:
+    """A stream that takes what it can: a log on a full disk must not end what it tells of."""
+
+    def __init__(self, stream: TextIO, lost: Counter) -> None:
+        self._stream = stream
+        self._lost = lost
+
+    def write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+        except (OSError, ValueError):  # A closed stream is a ValueError.
+            self._lost.inc()
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._lost.inc()
+
+
 class Telemetry:
     """The log and the metrics of one application."""
 
@@ -84,8 +108,9 @@ class Telemetry:
         self._clock = clock
         self._log_all = log_requests == "all"
         self._log_errors = log_requests != "none"
+        self.registry = CollectorRegistry()
         self._log = structlog.wrap_logger(
-            structlog.WriteLogger(stream or sys.stdout),
+            structlog.WriteLogger(cast("TextIO", self._unfailing(stream or sys.stdout))),
             processors=[
                 structlog.stdlib.add_log_level,
                 self._add_time,
@@ -95,7 +120,6 @@ class Telemetry:
             wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
             cache_logger_on_first_use=True,
         )
-        self.registry = CollectorRegistry()
         self._requests = Counter(
             "cleartosend_requests",
             "Requests answered.",
@@ -184,6 +208,10 @@ class Telemetry:
         self._failures.labels(work).inc()
         self._log.error("failed", work=work, error=type(error).__name__, where=where_of(error))
 
+    def refuses(self, why: str) -> None:
+        """Say that nothing is written any more; the whole reason stands in every refusal."""
+        self._log.error("read_only", why=why.removeprefix(f"{READ_ONLY}: ").partition(";")[0])
+
     def third_party(self, logger: str, level: str, error: BaseException | None) -> None:
         """Say that another library had something to say."""
         fields = {"error": type(error).__name__, "where": where_of(error)} if error else {}
@@ -192,6 +220,14 @@ class Telemetry:
     def metrics(self) -> bytes:
         """Everything counted, as Prometheus reads it."""
         return generate_latest(self.registry)
+
+    def _unfailing(self, stream: TextIO) -> "_Unfailing":
+        lost = Counter(
+            "cleartosend_log_lines_lost",
+            "Lines of the log that could not be written.",
+            registry=self.registry,
+        )
+        return _Unfailing(stream, lost)
 
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
         return Counter(name, what, labels, registry=self.registry)

@@ -59,11 +59,13 @@ class Answers(Protocol):
 
 
 class Watcher(Protocol):
-    """Who is told of turns and failures: ``telemetry.py``."""
+    """Who is told of turns, failures and the end of writing: ``telemetry.py``."""
 
     def turn_done(self, *, size: int, seconds: float, waiting: int) -> None: ...
 
     def work_failed(self, work: str, error: BaseException) -> None: ...
+
+    def refuses(self, why: str) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -209,6 +211,7 @@ class Writer:
     def refuse(self, why: str) -> None:
         """Take no more work in this process: what would be written to is not sound."""
         self._read_only = why
+        self._watcher.refuses(why)
 
     def after_turns(self, tell: Callable[[], None]) -> None:
         """Have ``tell`` called in the event loop after each turn, beside whoever asked before."""

@@ -39,7 +39,7 @@ def main() -> None:
         serving.run(create_app(components, routes=routes), components, on_start=_tell)
 
 
-def _tell(_: Components, address: str) -> None:
+def _tell(address: str, _: str | None) -> None:
     print("listening", address, flush=True)
 
 

@@ -120,6 +120,12 @@ class ErasureJournal:
         if not self.exists():
             self._check_head([])
 
+    def refuse_unreadable(self) -> None:
+        """``KeyStoreError``: one of the two files cannot be read, or others may read it."""
+        for path in (self.path, self.head):
+            if path.exists():
+                read_private(path)
+
     def append(self, ended: Sequence[tuple[str, Erasure | Expiry]]) -> None:
         """Add what was ended, each with its organisation, on disk before this returns."""
         if not ended:
@@ -132,6 +138,9 @@ class ErasureJournal:
                 lines = whole.splitlines()
                 self._check_head(lines)
                 previous = lines[-1]
+                if len(lines) == 1 and not self.head.exists():
+                    # Before the first line: whoever finds lines without a head knows it is lost.
+                    self._write_head(1, previous)
                 written = b""
                 for organisation, one in ended:
                     line = msgspec.json.encode(self._line_of(previous, organisation, one))
@@ -259,6 +268,8 @@ class ErasureJournal:
             raise ErasureJournalError(f"{self.head} cannot be read, or is damaged") from None
         if head.ledger != self._keys.ledger_id:
             raise ErasureJournalError(f"{self.head} is of another ledger: {head.ledger}")
+        if head.lines == 1 and not lines:
+            return
         if head.lines > len(lines):
             raise ErasureJournalError(
                 f"{self.path} has {max(len(lines) - 1, 0)} erasures, and it had {head.lines - 1}:"

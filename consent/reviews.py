@@ -233,10 +233,12 @@ _OPEN = (
     .order_by(_R.idx)
     .limit(bindparam("count"))
 )
+# Written so that no index serves the organisation: SQLite would take that of the places, and read
+# all of an organisation's reviews for every few people.
 _ALL_OF = (
     sa.select(review)
     .where(
-        _R.organisation == bindparam("organisation"),
+        _R.organisation.concat("") == bindparam("organisation"),
         _R.subject.in_(bindparam("people", expanding=True)),
     )
     .order_by(_R.idx)
@@ -248,7 +250,7 @@ _DELETE = sa.delete(review).where(
     )
 )
 _OF_PEOPLE = (
-    _R.organisation == bindparam("of_organisation"),
+    _R.organisation.concat("") == bindparam("of_organisation"),
     _R.subject.in_(bindparam("people", expanding=True)),
     _R.outcome.is_(None),
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from api.cli.output import say_error
 from api.cli.service import OperatorService, ask, opened_here
 from api.clock import SystemClock
 from api.data_folder import DataFolder
@@ -55,23 +56,59 @@ def start_trial(settings: Settings) -> Founded | None:
 
 @contextmanager
 def _made_folder(settings: Settings) -> Iterator[None]:
-    """A folder with new keys; what was made goes again if the rest cannot be done."""
-    from api.database import schema_of
+    """A folder with new keys; what was made goes again if the rest cannot be done.
+
+    But not once something outside of it rests on its keys: without them that is lost.
+    """
     from consent.keys.key_ring import KeyRing
 
     folder = DataFolder(settings.data)
-    if settings.database_url is not None and schema_of(settings.database_url) is not None:
-        raise DataFolderError(
-            f"the database holds a ledger whose keys are not in {folder.root}; "
-            "name the data folder that belongs to it, or an empty database"
-        )
+    _refuse_anothers(settings, folder)
     folder.make()
     try:
         KeyRing.create(folder.root, at=SystemClock().now(), root=settings.root_key_place())
         yield
     except BaseException:
-        shutil.rmtree(folder.root, ignore_errors=True)
+        if _is_rested_on(settings):
+            say_error(
+                f"cleartosend: {folder.root} is kept, for what was made outside of it needs its"
+                " keys; go on with: cleartosend organisations list, organisations create,"
+                " keys create"
+            )
+        else:
+            shutil.rmtree(folder.root, ignore_errors=True)
         raise
+
+
+def _refuse_anothers(settings: Settings, folder: DataFolder) -> None:
+    from api.database import schema_of
+    from consent.ledger.vault import Vault
+
+    if settings.database_url is not None and schema_of(settings.database_url) is not None:
+        raise DataFolderError(
+            f"the database holds a ledger whose keys are not in {folder.root}; "
+            "name the data folder that belongs to it, or an empty database"
+        )
+    if settings.vault is not None and Vault.exists(settings.vault):
+        raise DataFolderError(
+            f"the vault {settings.vault} is of a ledger whose keys are not in {folder.root}; "
+            "name the data folder that belongs to it, or an empty vault"
+        )
+
+
+def _is_rested_on(settings: Settings) -> bool:
+    """Whether a database or a vault elsewhere was begun with these keys; in doubt it was."""
+    from api.database import schema_of
+    from api.errors import StoreUnavailableError
+    from consent.ledger.errors import VaultError
+    from consent.ledger.vault import Vault
+
+    try:
+        if settings.vault is not None and Vault.exists(settings.vault):
+            return True
+        return settings.database_url is not None and schema_of(settings.database_url) is not None
+    except (StoreUnavailableError, VaultError):
+        return True
 
 
 async def _trial(settings: Settings) -> Founded | None:

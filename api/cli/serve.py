@@ -34,17 +34,21 @@ def serve(out: Output, **options: str | None) -> None:
 
     settings = Settings.from_environment(options=options)
     trial = start_trial(settings)
-    if settings.workers > 1:
-        announce(out, f"http://{settings.host}:{settings.port}", trial)
-        serve_until_stopped(settings)
-        return
-    serve_until_stopped(settings, on_start=lambda _, address: announce(out, address, trial))
+
+    def started(address: str, read_only: str | None) -> None:
+        announce(out, address, trial, read_only=read_only)
+
+    serve_until_stopped(settings, on_start=started)
 
 
-def announce(out: Output, address: str, trial: Founded | None) -> None:
-    """Say where it answers, and how to ask it."""
+def announce(
+    out: Output, address: str, trial: Founded | None, *, read_only: str | None = None
+) -> None:
+    """Say where it answers, how to ask it, and why it writes nothing if so."""
     if not out.for_people:
         started: dict[str, object] = {"address": address}
+        if read_only is not None:
+            started["read_only"] = read_only
         if trial is not None:
             started |= {
                 "organisation": trial.organisation,
@@ -54,7 +58,9 @@ def announce(out: Output, address: str, trial: Founded | None) -> None:
         out.record(started)
         return
     out.say(f"\nClear to Send answers at {address}", style="bold")
-    if trial is None:
+    if read_only is not None:
+        out.say(read_only, style="bold red")
+    elif trial is None:
         out.say("Make a key with: cleartosend keys create --role sender --person NAME")
     else:
         out.say(f"\nA key for this start:\n\n    KEY={trial.admin_key}\n")

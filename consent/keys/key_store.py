@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from consent.keys.errors import KeyStoreError
-from consent.keys.root_key import RootKey, read_private, sync_folder
+from consent.keys.root_key import RootKey, read_private, sync_folder, write_whole
 from consent.keys.sealing import framed
 
 FORMAT_VERSION = 1
@@ -181,11 +181,7 @@ def replace_file(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path``, whole and fsynced, readable by its owner only."""
     beside = path.with_name(f"{path.name}.new")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_whole(beside, content)
         beside.replace(path)
         sync_folder(path.parent)
     except OSError as error:

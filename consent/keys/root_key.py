@@ -79,18 +79,32 @@ class RootKey:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a new file that only its owner may read, on disk before this returns."""
+    """Write a new file that only its owner may read, whole and on disk before this returns."""
+    beside = path.with_name(f"{path.name}.new")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_whole(beside, content)
+        try:
+            path.hardlink_to(beside)
+        finally:
+            beside.unlink()
         sync_folder(path.parent)
     except FileExistsError:
         raise KeyStoreError(f"{path} is there already: it is never overwritten") from None
     except OSError as error:
         raise KeyStoreError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file for its owner only, and have it on disk. What cannot be whole is not there."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(path: Path) -> None:

@@ -17,13 +17,19 @@ def rotate_root(old: RootKeyPlace, new: RootKeyPlace, folder: Path) -> str:
     stand in the very place of ``old`` it has a path of its own meanwhile.
     """
     was = old.open()
-    now = new.open() if not new.is_filed or new.path.exists() else new.create()
+    is_made_here = new.is_filed and not new.path.exists()
+    now = new.create() if is_made_here else new.open()
     if was.key_id == now.key_id:
         raise KeyStoreError("the new root key is the old one")
-    for name in (KEY_STORE_FILE, LOG_KEY_FILE):
-        path = folder / name
-        if KeyStore.root_key_id_of(path) != now.key_id:
-            KeyStore.open(path, was).rewrap(now)
+    stores = [folder / name for name in (KEY_STORE_FILE, LOG_KEY_FILE)]
+    try:
+        for path in stores:
+            if KeyStore.root_key_id_of(path) != now.key_id:
+                KeyStore.open(path, was).rewrap(now)
+    except KeyStoreError:
+        if is_made_here and now.key_id not in map(KeyStore.root_key_id_of, stores):
+            new.path.unlink()  # Nothing has begun, so nothing has to be ended.
+        raise
     _settle(old, new)
     return now.key_id
 

@@ -18,7 +18,8 @@ from consent.ledger.log import Receipt, SealedEntry
 from consent.ledger.proofs import LogTree
 
 ENTRY_TYPE = "fork"
-_MARK = "/fork-"
+MARK = "/fork-"
+"""What an origin has behind the one that was forked from."""
 
 _TAKE_OVER = (
     sa.update(tables.log_head)
@@ -57,8 +58,8 @@ def fork_log(
 ) -> Receipt:
     """Give the log a new origin and epoch, and append ``entry`` as its first leaf under them."""
     head = ledger_log.head(connection, organisation, log)
-    base = head.origin.partition(_MARK)[0]
-    origin = f"{base}{_MARK}{recorded_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
+    base = head.origin.partition(MARK)[0]
+    origin = f"{base}{MARK}{recorded_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
     connection.execute(
         _TAKE_OVER, {"of_organisation": organisation, "of_log": log.value, "to_origin": origin}
     )

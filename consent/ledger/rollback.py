@@ -4,7 +4,7 @@ Whatever does not fit is named with its log. Such a ledger opens for reading onl
 nothing had happened would let a database from before an opt-out forget it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -70,14 +70,10 @@ def compare(
 
     A log that has grown since must begin as it was signed.
     """
-    if vault.ledger_id != ledger_id:
-        detail = f"the vault {vault.root} is of another ledger: {vault.ledger_id}"
-        return [Finding(Mismatch.OTHER_VAULT, detail)]
     heads = {(head.organisation, head.log): head for head in checkpoints.read_heads(connection)}
-    for head in heads.values():
-        if not head.origin.startswith(f"{origin_of(ledger_id, head.organisation)}/"):
-            detail = f"the database is of another ledger: it holds {head.origin}"
-            return [Finding(Mismatch.OTHER_DATABASE, detail)]
+    others = of_another_ledger(vault, heads.values(), ledger_id)
+    if others:
+        return others
     notes = vault.last()
     found = [
         _held_against(connection, heads.get(place), place, note, log_keys)
@@ -85,6 +81,19 @@ def compare(
     ]
     behind = [_held_against_vault(connection, head, notes) for head in heads.values()]
     return [finding for finding in (*found, *behind) if finding is not None]
+
+
+def of_another_ledger(vault: Vault, heads: Iterable[GrownLog], ledger_id: str) -> list[Finding]:
+    """Which of vault and database are not of the ledger of that id; nothing else is read."""
+    found = []
+    if vault.ledger_id != ledger_id:
+        detail = f"the vault {vault.root} is of another ledger: {vault.ledger_id}"
+        found.append(Finding(Mismatch.OTHER_VAULT, detail))
+    for head in heads:
+        if not head.origin.startswith(f"{origin_of(ledger_id, head.organisation)}/"):
+            detail = f"the database is of another ledger: it holds {head.origin}"
+            return [*found, Finding(Mismatch.OTHER_DATABASE, detail)]
+    return found
 
 
 def _held_against(

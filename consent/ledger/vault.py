@@ -129,13 +129,22 @@ class Vault:
 
     def history(self) -> Iterator[SignedCheckpoint]:
         """Every checkpoint that was put here and was not moved away, oldest first."""
+        for _, line in self.history_lines():
+            try:
+                yield msgspec.json.decode(line, type=SignedCheckpoint)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue  # Cut by a crash: it was put in again after it.
+
+    def history_lines(self) -> Iterator[tuple[str, bytes]]:
+        """The same as it is written, each line with its file and number."""
         for path in sorted(self.root.glob("history-*.ndjson")):
-            with path.open("rb") as lines:
-                for line in lines:
-                    try:
-                        yield msgspec.json.decode(line, type=SignedCheckpoint)
-                    except (msgspec.DecodeError, UnicodeDecodeError):
-                        continue  # Cut by a crash: it was put in again after it.
+            try:
+                with path.open("rb") as lines:
+                    _refuse_public(path, lines.fileno())
+                    for number, line in enumerate(lines, start=1):
+                        yield f"{path.name}:{number}", line.rstrip(b"\n")
+            except OSError as error:
+                raise VaultError(f"{path} cannot be read: {error.strerror}") from None
 
     def _path_of(self, organisation: str, log: Log) -> Path:
         return self._last / f"{organisation}-{log}"
@@ -188,11 +197,7 @@ def _read_private(path: Path) -> bytes:
     """Read a file of the vault, and refuse one that others may read or change."""
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise VaultError(f"{path} is not a file")
-            if mode & 0o077:
-                raise VaultError(f"{path} is open to other users: chmod 600 {path.name}")
+            _refuse_public(path, file.fileno())
             return file.read()
     except FileNotFoundError:
         raise VaultError(
@@ -201,6 +206,14 @@ def _read_private(path: Path) -> bytes:
         ) from None
     except OSError as error:
         raise VaultError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _refuse_public(path: Path, descriptor: int) -> None:
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        raise VaultError(f"{path} is not a file")
+    if mode & 0o077:
+        raise VaultError(f"{path} is open to other users: chmod 600 {path.name}")
 
 
 def _replace(path: Path, content: bytes) -> None:

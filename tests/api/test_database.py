@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from api.data_folder import DataFolder
 from api.database import (
+    fold_log_in,
     is_alive,
     migrate,
     reading_engine,
@@ -19,6 +20,7 @@ from api.reader import Reader
 from consent import senders
 from consent.senders import SenderRecord
 from tests.support.consents import NOW
+from tests.support.full_disk import files_up_to
 
 
 def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
@@ -121,3 +123,21 @@ def test_a_database_that_is_not_there_is_503(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError):
         reader.run_here(is_alive)
     reader.close()
+
+
+def test_a_full_disk_keeps_nobody_from_closing(tmp_path: Path) -> None:
+    url = DataFolder(tmp_path).database_url
+    migrate(url)
+    engine, reader = writing_engine(url), reading_engine(url, connections=1)
+    with reader.connect() as held:  # Else the log is taken in by whoever closes last.
+        assert is_alive(held)
+        held.rollback()
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE letter (text TEXT)")
+        with files_up_to(100):
+            fold_log_in(engine)
+        assert (tmp_path / "cleartosend.sqlite3-wal").stat().st_size
+        fold_log_in(engine)
+        assert not (tmp_path / "cleartosend.sqlite3-wal").stat().st_size
+    engine.dispose()
+    reader.dispose()

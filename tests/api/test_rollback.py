@@ -15,6 +15,8 @@ from api.operations.upkeep.check_ledger import inspection
 from api.operations.upkeep.fork_ledger import Forked, fork_ledger
 from api.roles import Role
 from api.settings import Settings
+from consent.fsck.damage import Damage
+from consent.keys.key_ring import KeyRing
 from consent.ledger import checkpoints, tables
 from consent.ledger.entries import read_entries
 from consent.ledger.errors import ForkRefusedError, ReadOnlyError, VaultError
@@ -230,6 +232,24 @@ def test_a_vault_that_was_put_back_is_found(installation: Installation) -> None:
     assert installation.run(OPT_OUT) == [201]
 
 
+def test_a_vault_put_back_with_its_database_still_knows_by_its_history(
+    installation: Installation,
+) -> None:
+    old, kept = installation.copy(), installation.folder.parent / "kept"
+    shutil.copytree(installation.vault, kept)
+    assert installation.run(OPT_OUT) == [201]
+    installation.put_back(old)
+    shutil.rmtree(installation.vault / "last")
+    shutil.copytree(kept / "last", installation.vault / "last")
+    (damage,) = _inspect(installation)
+    assert damage.kind.value == "vault"
+    assert "a checkpoint of size 2, and the log has 1 entries" in damage.detail
+    # Nor does it help to write on: that is a second history.
+    assert installation.run({"address": "bob@example.com"}) == [201]
+    (damage,) = _inspect(installation)
+    assert "another root at size 2" in damage.detail
+
+
 def test_a_vault_of_another_ledger_is_named(installation: Installation, tmp_path: Path) -> None:
     shutil.rmtree(installation.vault)
     Vault.create(installation.vault, "f" * 32)
@@ -266,6 +286,21 @@ def test_an_empty_database_in_place_of_the_signed_one_is_refused(
 
     with pytest.raises(ReadOnlyError, match="the database is empty, and 2 logs were signed"):
         installation.run()
+
+
+def test_a_new_database_is_not_begun_with_another_ledgers_vault(tmp_path: Path) -> None:
+    """A vault that a founding which failed has left behind holds no checkpoint yet."""
+    tmp_path.chmod(0o700)
+    Vault.create(tmp_path / "vault", "f" * 32)
+    KeyRing.create(tmp_path, at=LATER)
+    with pytest.raises(ReadOnlyError, match="is of another ledger: ffff"):
+        asyncio.run(_started(tmp_path))
+    assert not (tmp_path / "cleartosend.sqlite3").exists()
+
+
+async def _started(folder: Path) -> None:
+    async with running_service(folder):
+        pass
 
 
 def test_a_damaged_end_is_found_at_the_start(installation: Installation) -> None:
@@ -317,7 +352,7 @@ def test_a_log_cut_under_a_running_service_ends_its_writing(installation: Instal
     asyncio.run(scenario())
 
 
-def _inspect(installation: Installation) -> object:
+def _inspect(installation: Installation) -> list[Damage]:
     with inspection(installation.settings) as look:
         return list(look.damages(lambda _: None))
 

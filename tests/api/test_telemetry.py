@@ -1,5 +1,6 @@
 """A line of the log has known fields and plain values; metrics are grouped."""
 
+import errno
 import io
 import json
 import logging
@@ -87,3 +88,38 @@ def test_what_libraries_log_is_cut_down_to_its_source() -> None:
     line = json.loads(stream.getvalue())
     assert (line["event"], line["logger"], line["level"]) == ("library", "some.library", "warning")
     assert "555" not in stream.getvalue()
+
+
+def test_why_nothing_is_written_is_told_once_in_the_log() -> None:
+    stream = io.StringIO()
+    why = "the ledger is open for reading only: log consent of org_a has 4 entries; look at it"
+    telemetry(stream, log_requests="none").refuses(why)
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["level"]) == ("read_only", "error")
+    assert line["why"] == "log consent of org_a has 4 entries"
+
+
+@pytest.mark.parametrize("fails_at", ["write", "flush"])
+def test_a_log_that_cannot_be_written_ends_nothing(fails_at: str) -> None:
+    told = telemetry(FullDisk(fails_at))
+    answered(told, 200)
+    told.work_failed("turn", ValueError("x"))
+    told.refuses("the ledger is open for reading only: it is another one")
+    assert b"cleartosend_log_lines_lost_total 3.0" in told.metrics()
+
+
+class FullDisk(io.StringIO):
+    """What fails as a file on a full disk does."""
+
+    def __init__(self, fails_at: str) -> None:
+        super().__init__()
+        self._fails_at = fails_at
+
+    def write(self, text: str) -> int:
+        if self._fails_at == "write":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+    def flush(self) -> None:
+        if self._fails_at == "flush":
+            raise OSError(errno.ENOSPC, "No space left on device")

@@ -91,6 +91,9 @@ class Watched:
     def work_failed(self, work: str, error: BaseException) -> None:
         self.failures.append((work, type(error).__name__))
 
+    def refuses(self, why: str) -> None:
+        self.failures.append(("refuses", why))
+
 
 class Bench:
     """A writer on a database of its own, and what it did."""

@@ -15,6 +15,7 @@ from consent.ledger.log import Receipt
 from consent.retention import Expiry
 from consent.suppression import Token
 from tests.support.consents import NOW, a_key_ring
+from tests.support.full_disk import files_up_to
 
 ORGANISATION = "org_a"
 
@@ -156,6 +157,21 @@ def test_a_crash_before_the_head_was_written_loses_nothing(journal: ErasureJourn
     assert len(list(journal.read())) == 3
     journal.append([(ORGANISATION, an_erasure(3))])
     assert len(list(journal.read())) == 4
+
+
+def test_the_head_is_there_before_the_first_line(journal: ErasureJournal) -> None:
+    before = journal.path.read_bytes()
+    with files_up_to(0), pytest.raises(ErasureJournalError, match=r"erasures\.head cannot be"):
+        journal.append([(ORGANISATION, an_erasure(0))])
+    assert journal.path.read_bytes() == before
+    with files_up_to(len(before) + 200), pytest.raises(ErasureJournalError, match="cannot be writ"):
+        journal.append([(ORGANISATION, an_erasure(0))])
+    assert journal.head.exists()
+    assert list(journal.read()) == []
+    journal.path.unlink()
+    journal.create()
+    fill(journal)
+    assert len(list(journal.read())) == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"{}\n"])

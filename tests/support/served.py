@@ -21,7 +21,7 @@ from pathlib import Path
 from api.serving import serve
 from api.settings import Settings
 
-def tell(components, address):
+def tell(address, read_only):
     print("listening", address, flush=True)
 
 url, base = (*sys.argv[2:], "", "")[:2]

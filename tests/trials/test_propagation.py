@@ -40,7 +40,7 @@ from pathlib import Path
 from api.serving import serve
 from api.settings import Settings
 
-def tell(components, address):
+def tell(address, read_only):
     print("listening", address, flush=True)
 
 serve(Settings(data=Path(sys.argv[1]), port=0, webhooks_to_loopback=True), on_start=tell)

@@ -1,10 +1,11 @@
 """Whatever happens, and in whatever order: what must always hold, held against a simple model.
 
-Hypothesis chooses what happens: grants, opt-outs, batches, erasures, checks, reports, new keys,
+Hypothesis chooses what happens: grants, opt-outs, batches, links, erasures, checks, new keys,
 crashes, backups that are restored and forked from, time. All of it goes through the service as its
 callers ask it. Invariants 1 (acknowledged is present, once), 2 (indexes without gaps), 3
 (checkpoints agree with the log), 4 (the fold of the events is the projection), 5 (no allow after an
-opt-out), 9 (an erased person's data is gone, and they stay suppressed), 12 (nothing of a person in
+opt-out, at none of the addresses that are linked), 7 (linking and parting loosen nothing that was
+stopped), 9 (an erased person's data is gone, and they stay suppressed), 12 (nothing of a person in
 logs, errors and leaves) and 14 (an organisation sees its own only).
 """
 
@@ -12,7 +13,8 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +23,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
@@ -29,42 +30,34 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind
 from consent.ledger.checkpoints import read_unverified
 from tests.support.databases import BACKENDS
 from tests.support.logs import check_logs, naive_root
-from tests.trials.consent_model import Act, Expected, Model, Note, Receipt, Word
-from tests.trials.living_service import LivingService
-from tests.trials.whole_ledger import Sites, a_check, load_register
+from tests.trials.asked_life import (
+    ADDRESSES,
+    SENDERS,
+    AskedLife,
+    assert_tells_nobody,
+    person_of,
+)
+from tests.trials.consent_model import Act, Expected, Model, Note
+from tests.trials.whole_ledger import Sites, load_register
 
 pytestmark = pytest.mark.trial
 
-SENDERS = ("acme", "beta")
-ADDRESSES = (
-    "+12125550123",
-    "+12125550124",
-    "bob@example.com",
-    "eve@example.org",
-    # Two spellings of one telephone.
-    "+5215555550123",
-    "+525555550123",
-)
-TELL_TALE = ("5550123", "5550124", "bob@", "eve@", "example.com", "example.org")
 LOGS = ("consent", "decisions", "rules", "access")
 STEPS = 30
+LONG_AGO = datetime(2025, 6, 1, 17, tzinfo=UTC)
+
 
 addresses = st.sampled_from(ADDRESSES)
 senders = st.sampled_from(SENDERS)
 organisations = st.sampled_from((0, 1))
+several = st.lists(addresses, min_size=2, max_size=3, unique_by=person_of)
 scopes = st.fixed_dictionaries(
     {}, optional={"sender": senders, "channel": st.sampled_from(("sms", "email"))}
 )
-
-
-def person_of(address: str) -> str:
-    """Which spelling stands for the person in the model."""
-    return "+525555550123" if address == "+5215555550123" else address
 
 
 class Backup(NamedTuple):
@@ -76,24 +69,18 @@ class Backup(NamedTuple):
     keys: dict[tuple[str, KeyKind], int]
 
 
-class Lives(RuleBasedStateMachine):
+class Lives(AskedLife):
     """One installation with two organisations, from its founding on."""
-
-    sites: Sites
-    done: Counter[str]
 
     def __init__(self) -> None:
         super().__init__()
-        self.living = LivingService(self.sites, self.sites.empty())
-        self.model = Model()
-        self.seen: list[str] = []
         self.checks: dict[int, list[str]] = {0: [], 1: []}
         self.backup: Backup | None = None
 
     # What happens.
 
-    @initialize()
-    def found(self) -> None:
+    @initialize(linked=st.sampled_from(((), (0, 2), (0, 1, 2))))
+    def found(self, linked: tuple[int, ...]) -> None:
         self.living.start()
         for name in ("Acme Inc", "Beta Inc"):
             organisation = self.living.run(self.living.service.new_organisation(name))
@@ -103,6 +90,8 @@ class Lives(RuleBasedStateMachine):
             self.living.run(load_register(self.living.service, organisation))
         for which in (0, 1):
             self.record(which, [(address, "acme", False) for address in ADDRESSES[: 4 - which]])
+        if linked:
+            self.link(0, [ADDRESSES[one] for one in linked])
 
     @rule(which=organisations, address=addresses, sender=senders, backdated=st.booleans())
     def grant(self, which: int, address: str, sender: str, backdated: bool) -> None:
@@ -110,15 +99,14 @@ class Lives(RuleBasedStateMachine):
         body = self.a_grant(address, sender)
         if backdated:
             # Learnt of today, given before everything else: it never beats what was said since.
-            body["at"] = "2025-06-01T12:00:00-05:00"
+            body["at"] = LONG_AGO.isoformat()
             if any(word.act is Act.GRANT for word in self.model.of(organisation, address)):
                 return
         self.took(self.living.post(organisation, "/v1/consent-events", body), organisation)
         word = self.word(Act.GRANT, body["channel"], sender)
         if backdated:
-            self.model.words.setdefault((organisation, person_of(address)), []).insert(0, word)
-        else:
-            self.model.say(organisation, person_of(address), word)
+            word = replace(word, at=LONG_AGO)
+        self.model.say(organisation, person_of(address), word)
 
     @rule(which=organisations, address=addresses, scope=scopes)
     def stop(self, which: int, address: str, scope: dict[str, str]) -> None:
@@ -179,16 +167,54 @@ class Lives(RuleBasedStateMachine):
     @rule(which=organisations, address=addresses)
     def erase(self, which: int, address: str) -> None:
         organisation = self.organisation(which)
-        subject = self.subject_of(organisation, address)
+        everywhere = self.model.group(organisation, person_of(address))
+        subjects = {self.subject_of(organisation, one) for one in everywhere}
         body = {"address": address, "why": "request 117"}
         answer = self.living.post(organisation, "/v1/subjects/erase", body)
         assert answer.status_code == 200, answer.text
         self.seen.append(answer.text)
-        if subject is not None:
-            self.model.erased_subjects.add(subject)
-        self.model.say(organisation, person_of(address), self.word(Act.ERASE))
-        assert self.subject_of(organisation, address) is None
-        self.must_be(Expected.STOPPED, organisation, address, "acme")
+        self.model.erased_subjects |= {subject for subject in subjects if subject is not None}
+        self.model.erase(organisation, person_of(address), self.word(Act.ERASE))
+        for one in everywhere:
+            assert self.subject_of(organisation, one) is None
+            self.must_be(Expected.STOPPED, organisation, one, "acme")
+
+    @rule(which=organisations, together=several)
+    def link(self, which: int, together: list[str]) -> None:
+        """What was stopped at any of them is stopped at all, and what was stopped here stays so."""
+        organisation = self.organisation(which)
+        answer = self.living.post(organisation, "/v1/subjects/link", {"addresses": together})
+        assert answer.status_code == 200, answer.text
+        self.seen.append(answer.text)
+        for receipt in answer.json()["receipts"]:
+            self.keep(receipt, organisation)
+        linked = self.model.link(organisation, [person_of(one) for one in together])
+        for subject in answer.json()["subjects"]:
+            assert len(subject["linked"]) == len(linked) - 1
+        self.as_expected(organisation, linked)
+        self.done["links"] += 1
+
+    @precondition(lambda self: bool(self.model.groups))
+    @rule(which=organisations, number=st.integers(0, 4))
+    def unlink(self, which: int, number: int) -> None:
+        """Nothing that was denied is allowed after it."""
+        organisation = self.organisation(which)
+        linked = sorted(one for place, one in self.model.groups if place == organisation)
+        leaving = [linked[number % len(linked)]] if linked else [ADDRESSES[number]]
+        everybody = self.model.group(organisation, person_of(leaving[0]))
+        asked = [(one, sender) for one in sorted(everybody) for sender in SENDERS]
+        before = [self.told_of(organisation, *one)["verdict"] for one in asked]
+        answer = self.living.post(organisation, "/v1/subjects/unlink", {"addresses": leaving})
+        assert answer.status_code == 200, answer.text
+        self.seen.append(answer.text)
+        for receipt in answer.json()["receipts"]:
+            self.keep(receipt, organisation)
+        after = [self.told_of(organisation, *one) for one in asked]
+        for one, then, now in zip(asked, before, after, strict=True):
+            assert then != "deny" or now["verdict"] == "deny", f"unlinking loosens: {one}: {now}"
+        self.model.unlink(organisation, [person_of(one) for one in leaving])
+        self.as_expected(organisation, everybody)
+        self.done["unlinks"] += bool(linked)
 
     @rule(which=organisations, address=addresses, sender=senders, preview=st.booleans())
     def check(self, which: int, address: str, sender: str, preview: bool) -> None:
@@ -205,9 +231,9 @@ class Lives(RuleBasedStateMachine):
     def look_at_another(self, which: int, address: str) -> None:
         """What one organisation knows, the other one does not."""
         ours, theirs = self.organisation(which), self.organisation(1 - which)
-        if self.model.of(theirs, person_of(address)) and not self.model.of(
-            ours, person_of(address)
-        ):
+        person = person_of(address)
+        known_here = self.model.of(ours, person) or (ours, person) in self.model.ever_linked
+        if self.model.of(theirs, person) and not known_here:
             assert self.subject_of(ours, address) is None
         for check in self.checks[1 - which][-2:]:
             answer = self.living.get(ours, f"/v1/checks/{check}")
@@ -346,6 +372,9 @@ class Lives(RuleBasedStateMachine):
         with contextlib.closing(self.living):
             if self.living.ledger.organisations:
                 self.hold()
+                for which in (0, 1):
+                    while any(place == self.organisation(which) for place, _ in self.model.groups):
+                        self.unlink(which, 0)
                 metrics = self.living.run(self.living.service.client.get("/metrics"))
                 self.living.stop()
                 engine = self.living.ledger.engine()
@@ -358,91 +387,6 @@ class Lives(RuleBasedStateMachine):
                 self.done["checkpoints"] += len(self.model.notes)
                 self.done["erased"] += len(self.model.erased_subjects)
         self.done["lives"] += 1
-
-    # How it is asked.
-
-    def organisation(self, which: int) -> str:
-        self.wait(timedelta(seconds=1))
-        return self.living.ledger.organisations[which]
-
-    def wait(self, by: timedelta) -> None:
-        self.living.service.clock.move(by)
-
-    def key_versions(self) -> dict[tuple[str, KeyKind], int]:
-        """The oldest keys there are, of those that are destroyed once they are not needed."""
-        settings = self.living.ledger.settings
-        keys = KeyRing.open(settings.data, root=settings.root_key_place())
-        kinds = (KeyKind.ORGANISATION, KeyKind.STANDING, KeyKind.INDEX)
-        return {
-            (organisation, kind): min(keys.versions_of(organisation, kind), default=0)
-            for organisation in self.living.ledger.organisations
-            for kind in kinds
-        }
-
-    def word(self, act: Act, channel: str | None = None, sender: str | None = None) -> Word:
-        return Word(act, self.living.service.clock.now(), channel, sender)
-
-    @staticmethod
-    def a_grant(address: str, sender: str) -> dict[str, Any]:
-        return {
-            "address": address,
-            "sender": sender,
-            "event": "grant",
-            "channel": "email" if "@" in address else "sms",
-            "purpose": "marketing",
-            "level": "express_written",
-        }
-
-    def took(self, answer: httpx.Response, organisation: str) -> None:
-        assert answer.status_code == 201, answer.text
-        self.keep(answer.json(), organisation)
-
-    def keep(self, receipt: dict[str, Any], organisation: str) -> None:
-        self.model.receipts.append(
-            Receipt(
-                organisation, receipt["log"], receipt["index"], receipt["id"], receipt["leaf_hash"]
-            )
-        )
-
-    def subject_of(self, organisation: str, address: str) -> str | None:
-        answer = self.living.post(organisation, "/v1/subjects/lookup", {"address": address})
-        assert answer.status_code == 200, answer.text
-        found: str | None = answer.json()["subject"]
-        return found
-
-    def must_be(
-        self,
-        expected: Expected,
-        organisation: str,
-        address: str,
-        sender: str,
-        *,
-        preview: bool = True,
-    ) -> dict[str, Any]:
-        """Check, and hold the answer against what the model is sure of."""
-        body = a_check(address) | {"sender": sender, "preview": preview}
-        if address.startswith("+52"):
-            body["recipient"] = {"address": address}
-        answer = self.living.post(organisation, "/v1/checks", body)
-        assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()
-        codes = {reason["code"] for reason in told["reasons"]}
-        if expected in (Expected.STOPPED, Expected.UNKNOWN):
-            assert told["verdict"] == "deny", f"5: {expected}: {told}"
-        if expected is Expected.STOPPED:
-            assert codes & {"consent_revoked", "erased"}, f"5: for the reason that is: {told}"
-        if expected is Expected.GRANTED:
-            assert not codes & {"consent_missing", "consent_revoked", "erased"}, told
-        self.done[f"checks ({expected.name.lower()})"] += 1
-        return told
-
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        return self.living.tables()[table]
-
-
-def assert_tells_nobody(text: str) -> None:
-    found = [part for part in TELL_TALE if part in text]
-    assert not found, f"12: {found} in {text[:500]}"
 
 
 @pytest.fixture(params=BACKENDS)
@@ -481,4 +425,6 @@ def test_what_must_always_hold_holds(
     assert done["lives"] >= 2
     assert done["checks (stopped)"] >= 10
     assert done["checks (granted)"] >= 10
+    assert done["links"] >= 2
+    assert done["unlinks"] >= 2
     record_property("trial", ", ".join(f"{n} {what}" for what, n in sorted(done.items())))

@@ -26,12 +26,14 @@ from consent.fsck.damage import Damage, Kind, Progress
 from consent.fsck.ledger import OfStore, Part, inspect_part, inspect_tail, parts_of
 from consent.fsck.rebuild import Rebuilt, rebuild
 from consent.fsck.store import inspect_strays
+from consent.fsck.vault_history import inspect_history
 from consent.keys.key_ring import KeyRing
 from consent.ledger import log as ledger_log
 from consent.ledger import rollback, tables
 from consent.ledger.checkpoints import GrownLog, read_heads
 from consent.ledger.errors import DamagedLogError, ReadOnlyError
 from consent.ledger.leaf import Log
+from consent.ledger.rollback import Mismatch
 from consent.ledger.vault import Vault
 from consent.retention import Expired, every_expiry
 
@@ -117,6 +119,10 @@ class _Look:
 
     def _damages(self, progress: Progress) -> Iterator[Damage]:
         connection, heads = self.connection, self._heads()
+        others = _of_another_ledger(self.vault, heads, self.keys)
+        if others:
+            yield from others
+            return
         if self.tail is not None:
             yield from _of_vault(connection, self.vault, self.keys)
             for head in heads:
@@ -139,7 +145,7 @@ class _Look:
         """What is wrong beside the parts of a whole look, and with the files that belong to it."""
         connection, keys = self.connection, self.keys
         yield from _of_tables(connection)
-        yield from _of_vault(connection, self.vault, keys)
+        yield from _of_vault(connection, self.vault, keys, history_of=self._heads())
         yield from _of_journal(connection, ErasureJournal.of(self.vault.root, keys))
         yield from inspect_strays(connection, read_heads(connection))
 
@@ -192,12 +198,28 @@ def _rebuilt(
         return rebuild(connection, organisation, keys=keys, now=now, progress=progress)
 
 
-def _of_vault(connection: Connection, vault: Vault, keys: KeyRing) -> Iterator[Damage]:
+def _of_another_ledger(vault: Vault, heads: Sequence[GrownLog], keys: KeyRing) -> list[Damage]:
+    """What says that these keys are not the database's: then they open nothing in it."""
+    found = rollback.of_another_ledger(vault, heads, keys.ledger_id)
+    if not any(finding.mismatch is Mismatch.OTHER_DATABASE for finding in found):
+        return []
+    return [Damage(None, None, None, Kind.VAULT, finding.detail) for finding in found]
+
+
+def _of_vault(
+    connection: Connection, vault: Vault, keys: KeyRing, *, history_of: Sequence[GrownLog] = ()
+) -> Iterator[Damage]:
+    """What does not fit the last checkpoints; of the logs that do, what does not fit older ones."""
     found = rollback.compare(
         connection, vault, ledger_id=keys.ledger_id, log_keys=keys.log_public_keys
     )
     for finding in found:
         yield Damage(finding.organisation, finding.log, None, Kind.VAULT, finding.detail)
+    named = {(finding.organisation, finding.log) for finding in found}
+    if (None, None) in named:
+        return
+    heads = [head for head in history_of if (head.organisation, head.log) not in named]
+    yield from inspect_history(connection, vault, heads, log_keys=keys.log_public_keys)
 
 
 def _of_tables(connection: Connection) -> Iterator[Damage]:
@@ -214,12 +236,19 @@ def _of_tables(connection: Connection) -> Iterator[Damage]:
 
 def _of_journal(connection: Connection, journal: ErasureJournal) -> Iterator[Damage]:
     """The erasure journal is whole, and knows of every erasure that the database has."""
+    journal.refuse_unreadable()
     try:
         journal.refuse_if_lost()
         told = list(journal.read()) if journal.exists() else []
     except ErasureJournalError as error:
         yield Damage(None, None, None, Kind.JOURNAL, error.detail)
         return
+    if told and not journal.head.exists():
+        detail = (
+            f"{journal.head} is missing: nothing tells whether the end of {journal.path} was cut;"
+            " put it back, or the next erasure writes it anew"
+        )
+        yield Damage(None, None, None, Kind.JOURNAL, detail)
     unknown = unknown_to(connection, told)
     if unknown:
         detail = f"{journal.path} does not know of {unknown} erasures of the database"

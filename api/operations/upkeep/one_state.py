@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.data_folder import DataFolder
-from api.database import reading_engine
+from api.database import cause_of, reading_engine
 from api.errors import StoreUnavailableError
 from api.settings import Settings
 from consent.fsck.damage import Damage, Kind
@@ -39,9 +39,7 @@ def at_one_state(url: str) -> Iterator[Connection]:
             be_patient(connection)
             yield connection
     except (SQLAlchemyError, UnicodeDecodeError) as error:
-        raise StoreUnavailableError(
-            f"the database cannot be read ({type(error).__name__})"
-        ) from None
+        raise StoreUnavailableError(f"the database cannot be read ({cause_of(error)})") from None
     finally:
         engine.dispose()
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.database import migrate, reading_engine, refuse_newer_schema, schema_of
+from api.database import cause_of, migrate, reading_engine, refuse_newer_schema, schema_of
 from api.errors import SchemaError, StoreUnavailableError
+from api.telemetry import READ_ONLY
 from consent.fsck.ledger import inspect_tail
 from consent.keys.key_ring import KeyRing
 from consent.ledger import rollback
@@ -53,6 +54,8 @@ def examine(url: str, vault: Vault, *, keys: KeyRing) -> list[Finding]:
     ``ReadOnlyError``: it is empty and should not be, so that there is nothing even to read.
     """
     if schema_of(url) is None:
+        if vault.ledger_id != keys.ledger_id:
+            raise ReadOnlyError(f"the vault {vault.root} is of another ledger: {vault.ledger_id}")
         notes = vault.last()
         if notes:
             raise ReadOnlyError(f"the database is empty, and {len(notes)} logs were signed")
@@ -67,7 +70,7 @@ def told_of(findings: Sequence[Finding]) -> str:
     """One line for an operator."""
     told = "; ".join(finding.detail for finding in findings[:_TOLD_MAX])
     more = f"; and {len(findings) - _TOLD_MAX} more" if len(findings) > _TOLD_MAX else ""
-    return f"the ledger is open for reading only: {told}{more}; {_HOW_ON}"
+    return f"{READ_ONLY}: {told}{more}; {_HOW_ON}"
 
 
 def _damage_at_the_end(connection: Connection, keys: KeyRing, tail: int) -> str | None:
@@ -75,9 +78,8 @@ def _damage_at_the_end(connection: Connection, keys: KeyRing, tail: int) -> str 
         for damage in inspect_tail(connection, head, keys=keys, entries=tail):
             where = "" if damage.index is None else f" at {damage.index}"
             return (
-                "the ledger is open for reading only: log"
-                f" {damage.log}{where} of {damage.organisation} is damaged: {damage.detail};"
-                f" {_HOW_ON}"
+                f"{READ_ONLY}: log {damage.log}{where} of {damage.organisation} is damaged:"
+                f" {damage.detail}; {_HOW_ON}"
             )
     return None
 
@@ -96,8 +98,6 @@ def _reading(url: str) -> Iterator[Connection]:
         with engine.connect() as connection, connection.begin():
             yield connection
     except (SQLAlchemyError, UnicodeDecodeError) as error:
-        raise StoreUnavailableError(
-            f"the database cannot be read ({type(error).__name__})"
-        ) from None
+        raise StoreUnavailableError(f"the database cannot be read ({cause_of(error)})") from None
     finally:
         engine.dispose()

@@ -13,6 +13,7 @@ def test_it_makes_a_folder_for_its_owner_and_prints_the_admin_key_once(tmp_path:
     made = command("init", "--data", folder).record
     assert list(made) == ["organisation", "admin_key"]
     assert folder.stat().st_mode & 0o777 == 0o700
+    assert not [path for path in folder.rglob("*") if path.stat().st_mode & 0o077]
     assert command("organisations", "list", "--data", folder).record["id"] == made["organisation"]
     key = command("keys", "list", "--data", folder).record
     assert key["roles"] == ["admin"]
@@ -55,6 +56,39 @@ def test_what_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
     refused = command("init", "--data", folder, "--person", "ada@example.com")
     assert refused.code == 2
     assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_what_a_database_rests_on_is_never_removed(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    folder = tmp_path / "data"
+    with postgres_server.database("template0") as url:
+        where = ("--data", folder, "--database-url", url)
+        # The name is refused by the route, after the organisation was committed.
+        refused = command("init", *where, "--person", "ada@example.com")
+        assert refused.code == 2
+        assert f"{folder} is kept" in refused.err
+        assert command("organisations", "list", *where).record["name"] == "First organisation"
+        made = command("keys", "create", "--role", "admin", "--person", "Ada", *where)
+        assert made.code == 0
+        assert command("ledger", "fsck", *where).record["damages"] == 0
+
+
+def test_what_a_vault_elsewhere_rests_on_is_never_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    monkeypatch.setenv("CLEARTOSEND_VAULT", str(tmp_path / "vault"))
+    refused = command("init", "--data", folder, "--person", "ada@example.com")
+    assert refused.code == 2
+    assert f"{folder} is kept" in refused.err
+    made = command("keys", "create", "--role", "admin", "--person", "Ada", "--data", folder)
+    assert made.code == 0
+    other = command("init", "--data", tmp_path / "other")
+    assert other.code == 3
+    assert "is of a ledger whose keys are not in" in other.err
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.slow

@@ -1,8 +1,11 @@
 """``serve``: a trial for who has nothing yet, and nothing of the kind for who has."""
 
+import asyncio
+import contextlib
 import json
 import shutil
 import socket
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from api.cli.folders import Founded
 from api.cli.output import Output
 from api.cli.serve import announce
+from tests.support import databases
 from tests.support.commands import STYLE, Terminal, command, serving
 
 
@@ -108,3 +112,41 @@ def test_people_get_the_key_and_the_curl_whole_on_a_line(monkeypatch: pytest.Mon
     assert "KEY=cts_secret" in lines
     (curl,) = (line for line in lines if line.startswith("curl "))
     assert curl.endswith("""{"channel":"email","purpose":"marketing"}}'""")
+
+
+@pytest.mark.slow
+def test_a_ledger_that_is_only_read_is_said_to_be_at_the_start(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    assert command("init", "--data", folder).code == 0
+    with contextlib.closing(sqlite3.connect(folder / "cleartosend.sqlite3")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    with serving(folder) as service:
+        assert "schema 9999" in service.announced["read_only"]
+        assert service.stop() == 0
+
+
+@pytest.mark.slow
+def test_several_workers_write_to_one_log(
+    postgres_server: databases.PostgresServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    with postgres_server.database("template0") as url:
+        with serving(folder, "--database-url", url, "--workers", "2") as service:
+            receipts = asyncio.run(opt_outs(service.announced, 40))
+            assert service.stop() == 0
+        assert sorted(one["index"] for one in receipts) == list(range(40))
+        looked = command("ledger", "fsck", "--data", folder, "--database-url", url)
+        assert looked.record["damages"] == 0
+
+
+async def opt_outs(announced: dict[str, str], count: int) -> list[dict[str, int]]:
+    """Record opt-outs of so many addresses, each in a connection of its own; give the receipts."""
+    headers = {"Authorization": f"Bearer {announced['key']}", "Connection": "close"}
+    async with httpx.AsyncClient(
+        base_url=announced["address"], headers=headers, timeout=60
+    ) as client:
+        bodies = [{"address": f"p{n}@example.com", "via": "link"} for n in range(count)]
+        answers = await asyncio.gather(*(client.post("/v1/opt-outs", json=body) for body in bodies))
+    assert {answer.status_code for answer in answers} == {201}
+    return [answer.json() for answer in answers]

@@ -12,6 +12,7 @@ from consent.keys.key_ring import KeyRing
 from consent.keys.providers import RootKeyPlace
 from consent.keys.rotate_root import rotate_root
 from consent.keys.sealing import KeyKind
+from tests.support.full_disk import files_up_to
 from tests.support.transit import TOKEN, Transit, transit
 
 NOVEMBER = datetime(2026, 11, 21, tzinfo=UTC)
@@ -137,6 +138,19 @@ def test_a_rotation_that_was_broken_off_is_ended_by_doing_it_again(folder: Path,
         KeyRing.open(folder)
     assert rotate_root(old, new, folder) == made.key_id
     assert KeyRing.open(folder).open_sealed("org_a", KeyKind.STANDING, sealed) == b"history"
+
+
+@pytest.mark.parametrize("room", [0, 10, 64, 70, 500])
+def test_a_rotation_on_a_full_disk_is_not_begun(folder: Path, room: int) -> None:
+    old, new = place("file:", folder), place("file:", folder, is_next=True)
+    KeyRing.create(folder, at=NOVEMBER).add_organisation("org_a", at=NOVEMBER)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with files_up_to(room), pytest.raises(KeyStoreError, match="cannot be written: File too large"):
+        rotate_root(old, new, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert KeyRing.open(folder).organisations == {"org_a"}
+    rotate_root(old, new, folder)
+    assert KeyRing.open(folder).organisations == {"org_a"}
 
 
 @pytest.mark.parametrize(
