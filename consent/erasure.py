@@ -7,7 +7,7 @@ the suppression can be rebuilt from the log when the person's own key is gone.
 
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Final
 
@@ -137,8 +137,16 @@ def erase(
         now=now,
     )
     receipt, destroyed = act.carry_out(people, record)
-    forgotten = outbox.erasure_of(receipt, people[0] if people else None, addresses, now)
-    outbox.tell(connection, organisation, [forgotten], keys=keys, now=now)
+    outbox.tell_erased(
+        connection,
+        organisation,
+        receipt,
+        people=people,
+        addresses=addresses,
+        tokens=[one.token for one in tokens],
+        keys=keys,
+        now=now,
+    )
     return Erasure(
         event_id=given.event_id,
         at=now,
@@ -258,7 +266,7 @@ class _Act:
         destroyed = [self._destroy(person) for person in people]
         rows = suppressed_by(record, index=receipt.index, at=self.at)
         suppression.restore(self.connection, self.organisation, rows)
-        return receipt, _sum(destroyed)
+        return receipt, Destroyed(*map(sum, zip(*map(astuple, destroyed), strict=True)))
 
     def _append(self, people: Sequence[bytes], record: ErasureRecord) -> Receipt:
         """One entry a person, and one without if nobody is on record; give the first's receipt.
@@ -485,12 +493,3 @@ def _still_told(
         (entry,) = read_entries(connection, organisation, Log.CONSENT, row.idx, row.idx + 1)
         if decode_leaf(entry.leaf).occurred_at == row.at:
             yield row
-
-
-def _sum(all_: Sequence[Destroyed]) -> Destroyed:
-    return Destroyed(
-        keys=sum(one.keys for one in all_),
-        payloads=sum(one.payloads for one in all_),
-        aliases=sum(one.aliases for one in all_),
-        standings=sum(one.standings for one in all_),
-    )

@@ -35,7 +35,7 @@ from consent.keys.sealing import PayloadContext, SealingKey, seal_payload
 from consent.ledger.leaf import Log
 from consent.ledger.log import Receipt, SealedEntry, append_many
 from consent.opt_outs import is_instant, is_storable, widened
-from consent.propagation import outbox
+from consent.propagation import lines, outbox
 from consent.propagation.outbox import Happened
 from consent.standing import Appended, KeptEvent
 from consent.subjects import Subject, Whom
@@ -120,6 +120,12 @@ def record_events(
             answers[place] = UnknownSubjectError("the organisation has no such person on record")
         else:
             accepted[place] = _Accepted(inputs[place], event, *person)
+    newcomers = {
+        (one.subject.id, one.given.whom)
+        for one in accepted.values()
+        if one.subject.head_seq == 0 and isinstance(one.given.whom, Address)
+    }
+    lines.follow(connection, organisation, newcomers, keys=keys)
     answers.update(zip(accepted, _append(turn, list(accepted.values())), strict=True))
     return [answers[place] for place in range(len(inputs))]
 
