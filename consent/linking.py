@@ -98,6 +98,32 @@ def said_elsewhere(
     return list(said.values())
 
 
+def permitted_at(
+    connection: Connection, organisation: str, addresses: Sequence[Address], *, keys: KeyRing
+) -> list[datetime | None]:
+    """When what may permit a message to each was last said, at whichever address of theirs; None
+    where nothing was, or nobody can tell."""
+    people = subjects.find_many(connection, organisation, addresses, keys=keys)
+    known = {one.id: one for one in people if one}
+    rows = standing.load_rows(connection, organisation, list(known))
+    opened: dict[bytes, Standing | StandingUnreadableError] = {
+        id_: standing.open_row(keys, organisation, id_, one.head_seq, rows.get(id_))
+        for id_, one in known.items()
+    }
+    opened |= open_others(connection, organisation, opened, keys=keys)
+    said = {
+        id_: max((e.at for e in one.events if e.event in PERMITTING), default=None)
+        for id_, one in opened.items()
+        if isinstance(one, Standing)
+    }
+    found: list[datetime | None] = []
+    for person in people:
+        own = opened.get(person.id) if person else None
+        ids = (person.id, *own.linked) if person and isinstance(own, Standing) else ()
+        found.append(max((at for id_ in ids if (at := said.get(id_))), default=None))
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkInput:
     """Addresses that are one person's, or are to be nobody else's. ``actor``: whose key asks."""
