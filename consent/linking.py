@@ -31,7 +31,6 @@ from consent.propagation import lines, outbox
 from consent.propagation.reached import Reached, stops_reached
 from consent.standing import Appended, KeptEvent, Standing, change_of
 from consent.subjects import KnownSubject, Subject
-from consent.suppression import SUPPRESSING
 from jurisdictions.addresses import Address
 
 LINKED_MAX: Final = 32
@@ -81,7 +80,7 @@ def said_elsewhere(
     ``events`` are those of their own address. Once it has said stop, nothing from elsewhere
     permits it anything. Pure.
     """
-    stopped = any(event.event in SUPPRESSING and not event.elsewhere for event in events)
+    stopped = any(event.event in LASTING and not event.elsewhere for event in events)
     known = {event.index for event in events}
     said: dict[int, KeptEvent] = {}
     for other in own.linked:
