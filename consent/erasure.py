@@ -30,6 +30,7 @@ from consent.ledger.log import Receipt, SealedEntry, append_many
 from consent.ledger.tables import log_entry, log_payload, subject, subject_alias, subject_key
 from consent.own_addresses import addresses_of, in_parts, linked_of
 from consent.propagation import outbox
+from consent.propagation.outbox import Forgotten
 from consent.suppression import Suppressed, Token
 from jurisdictions.addresses import Address
 
@@ -137,16 +138,8 @@ def erase(
         now=now,
     )
     receipt, destroyed = act.carry_out(people, record)
-    outbox.tell_erased(
-        connection,
-        organisation,
-        receipt,
-        people=people,
-        addresses=addresses,
-        tokens=[one.token for one in tokens],
-        keys=keys,
-        now=now,
-    )
+    gone = Forgotten(people, addresses, [one.token for one in tokens])
+    outbox.tell_erased(connection, organisation, receipt, gone, keys=keys, now=now)
     return Erasure(
         event_id=given.event_id,
         at=now,

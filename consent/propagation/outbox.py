@@ -86,6 +86,16 @@ class Happened:
         return self.receipt.event_id
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Who was erased: ids of one person, or nobody on record; all addresses, and a token of each of
+    their spellings."""
+
+    people: Sequence[bytes]
+    addresses: Collection[str]
+    tokens: Sequence[bytes]
+
+
 def tell_recorded(
     connection: Connection,
     organisation: str,
@@ -206,19 +216,17 @@ def tell_erased(
     connection: Connection,
     organisation: str,
     receipt: Receipt,
+    forgotten: Forgotten,
     *,
-    people: Sequence[bytes],
-    addresses: Collection[str],
-    tokens: Sequence[bytes],
     keys: KeyRing,
     now: datetime,
 ) -> None:
     """Queue whom to forget, which only their addresses say, for who wants to know.
 
-    It goes behind what was told of them, and before what will be: of ``people``, who were one, or
-    of a stranger, whose address has a line as well, because it may come yet. ``tokens``: of every
-    spelling of the addresses.
+    It goes behind what was told of them, and before what will be.
     """
+    people, tokens = forgotten.people, forgotten.tokens
+    # The address of a stranger has a line as well: it may come yet.
     whose = people or tokens[:1]
     told = Told(
         event=WebhookEvent.ERASED,
@@ -228,7 +236,7 @@ def tell_erased(
         line=min(whose),
         log=Log.CONSENT.value,
         index=receipt.index,
-        data={"addresses": sorted(addresses), "occurred_at": now},
+        data={"addresses": sorted(forgotten.addresses), "occurred_at": now},
     )
     tell(connection, organisation, [told], keys=keys, now=now)
     lines.leave(connection, organisation, whose, tokens)
