@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 import msgspec
 from sqlalchemy import Connection
@@ -29,12 +30,14 @@ from audit.fact_records import write_facts
 from audit.rested_on import Discrepancy, FactsAgain, HistoryProof, RegistryProof, RestedOn
 from consent.keys.key_ring import KeyRing
 from consent.registries.snapshots import Registries
+from jurisdictions.addresses import Address
 from jurisdictions.releases import Release
 from rules.errors import ComplianceError
 from rules.facts import Facts
 from rules.vocabulary import Verdict
 
 T = TypeVar("T")
+NO_ADDRESSES: Final[Mapping[bytes, Address]] = MappingProxyType({})
 
 
 class Cause(StrEnum):
@@ -122,11 +125,18 @@ class Replay:
         self._versions = dict(versions)
         self._writer = DecisionWriter(versions)
 
-    def run(self, found: Sequence[RecordedDecision]) -> list[Replayed | ComplianceError]:
-        """Make each again, in order; an error stands in the place of what can be made no more."""
+    def run(
+        self, found: Sequence[RecordedDecision], given: Mapping[bytes, Address] = NO_ADDRESSES
+    ) -> list[Replayed | ComplianceError]:
+        """Make each again, in order; an error stands in the place of what can be made no more.
+
+        ``given``: of decisions about nobody on record, by id, the address that somebody knows.
+        """
         answers: dict[int, Replayed | ComplianceError] = {}
         by_release: dict[str, list[tuple[int, RestedOn]]] = {}
-        for place, (one, rested) in enumerate(zip(found, self._facts.of(found), strict=True)):
+        for place, (one, rested) in enumerate(
+            zip(found, self._facts.of(found, given), strict=True)
+        ):
             if rested is None:
                 answers[place] = SubjectErasedError(
                     "the person was erased: what this decision rested on can be read no more"

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -18,7 +19,8 @@ from sqlalchemy import Connection, bindparam
 
 from audit import decisions, reports, tables
 from audit.decisions import RecordedDecision
-from consent import past_record, senders
+from audit.held_places import Place, held_by
+from consent import past_record, senders, suppression
 from consent.among import ByMany
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind
@@ -30,7 +32,7 @@ from consent.past_record import PastRecord
 from consent.registries.copies import Copy
 from consent.registries.snapshots import Registries
 from consent.senders import SenderRecord
-from consent.standing import Membership
+from consent.standing import KeptEvent, Membership
 from consent.subjects import blind_indexes_of, find_by_index
 from jurisdictions.addresses import Address
 from rules.facts import Facts, RegistryEntry
@@ -81,14 +83,11 @@ class RestedOn:
     discrepancies: tuple[Discrepancy, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A place that an earlier decision held, as a check would have met it."""
+class _Stranger(NamedTuple):
+    """Whom a decision was about who is not on record, and what the address was suppressed by."""
 
-    index: int
-    sender: str
-    event: Event
-    reported_at: datetime | None
+    address: Address
+    stops: Sequence[KeptEvent]
 
 
 @dataclass(slots=True)
@@ -100,7 +99,8 @@ class _Batch:
     by_index: Mapping[bytes, bytes]
     confirmed: Collection[tuple[int, datetime]]
     senders: Mapping[str, SenderRecord]
-    places: Mapping[bytes, Sequence[_Place]] = field(default_factory=dict)
+    places: Mapping[bytes, Sequence[Place]] = field(default_factory=dict)
+    strangers: Mapping[bytes, _Stranger] = field(default_factory=dict)
 
 
 class FactsAgain:
@@ -115,12 +115,17 @@ class FactsAgain:
         self._registries = registries
         self._copy_of = lru_cache(maxsize=COPIES_KEPT)(self._read_copy)
 
-    def of(self, found: Sequence[RecordedDecision]) -> list[RestedOn | None]:
+    def of(
+        self, found: Sequence[RecordedDecision], given: Mapping[bytes, Address]
+    ) -> list[RestedOn | None]:
         """The facts of each, in order; None where the person was erased, or nobody knows who.
+
+        ``given``: by decision, the address of somebody who is not on record, if it is known.
 
         The number of statements does not grow with the decisions, but for copies of registers.
         """
         batch = self._load(found)
+        batch.strangers = self._strangers(found, given)
         return [self._one(one, batch) for one in found]
 
     def _load(self, found: Sequence[RecordedDecision]) -> _Batch:
@@ -171,12 +176,15 @@ class FactsAgain:
                 for fault in each.faults_at(size)
             ]
         else:
-            address, proof, events = None, HistoryProof.NAMED, ()
+            address, proof, events = self._of_stranger(one, batch)
         if address is None:
             events = _with_stops_of_old(events, facts, batch.confirmed, size)
         wrong += _compare_events(_recorded(facts), events)
-        held, misplaced = _held(one, batch.places.get(one.id, ()), _names_of(batch))
-        wrong += misplaced
+        told = self._told_only(one)
+        near = batch.places.get(one.id, ())
+        held, misplaced = held_by(one, near, _names_of(batch), told_only=told)
+        proof = HistoryProof.NAMED if told else proof
+        wrong += [Discrepancy(what="place", detail=said) for said in misplaced]
         registries, proofs, differing = self._ask_registries(one, address)
         wrong += differing
         if any(each.what != "registry" for each in wrong):
@@ -185,6 +193,41 @@ class FactsAgain:
         if differing:
             facts = replace(facts, registries=registries)
         return RestedOn(facts, proof, proofs, tuple(wrong))
+
+    def _strangers(
+        self, found: Sequence[RecordedDecision], given: Mapping[bytes, Address]
+    ) -> dict[bytes, _Stranger]:
+        known = [
+            (one.id, given[one.id])
+            for one in found
+            if one.subject is None
+            and one.id in given
+            and self._is_of(given[one.id], one.blind_index)
+        ]
+        addresses = [address for _, address in known]
+        stops = suppression.load_many(
+            self._connection, self._organisation, addresses, keys=self._keys
+        )
+        return {id_: _Stranger(at, some) for (id_, at), some in zip(known, stops, strict=True)}
+
+    def _of_stranger(
+        self, one: RecordedDecision, batch: _Batch
+    ) -> tuple[Address | None, HistoryProof, Sequence[Event]]:
+        stranger = batch.strangers.get(one.id)
+        if stranger is None:
+            return None, HistoryProof.NAMED, ()
+        size, sender = one.opened.decision.read.consent, one.opened.circumstances.sender
+        stops = suppression.unite((), [stop for stop in stranger.stops if stop.index < size])
+        known = OnRecord(None, b"", stops, (), _names_of(batch))
+        recorded = _recorded(one.opened.facts)
+        events = _with_names_of_then(known.history(sender).events, recorded, sender, batch.senders)
+        return stranger.address, HistoryProof.COMPLETE, events
+
+    def _told_only(self, one: RecordedDecision) -> list[Event]:
+        """The places from a month whose key is destroyed: nothing shows them any more."""
+        places = [each for each in one.opened.facts.history.events if each.held_until is not None]
+        known = self._keys.versions_of(self._organisation, KeyKind.DECISION) if places else ()
+        return [each for each in places if each.at.year * 100 + each.at.month not in known]
 
     def _events(
         self, one: RecordedDecision, record: PastRecord, batch: _Batch
@@ -244,7 +287,7 @@ class FactsAgain:
 
     def _places_of(
         self, found: Sequence[RecordedDecision], batch: _Batch
-    ) -> dict[bytes, list[_Place]]:
+    ) -> dict[bytes, list[Place]]:
         """What earlier decisions on the same people held, by the decision that met it."""
         tokens = {one.id: self._tokens_of(one, batch) for one in found}
         people = {one.id: _people_then(one, batch.records) for one in found}
@@ -300,7 +343,7 @@ class FactsAgain:
 
     def _held_by(
         self, ids: Collection[bytes], found: Sequence[RecordedDecision]
-    ) -> dict[bytes, _Place]:
+    ) -> dict[bytes, Place]:
         """The places that these decisions held, by decision; of those that held one."""
         opened = {one.id: one for one in found if one.id in ids}
         others = decisions.find_many(
@@ -324,7 +367,7 @@ class FactsAgain:
                 held_until=around.valid_until,
             )
             reported_at = said[id_].reported_at if id_ in said else None
-            places[id_] = _Place(one.entry.index, around.sender, event, reported_at)
+            places[id_] = Place(one.entry.index, around.sender, event, reported_at)
         return places
 
 
@@ -431,42 +474,6 @@ def _compare_events(recorded: Sequence[Event], again: Sequence[Event]) -> list[D
     if not wrong and list(recorded) != list(again):
         wrong.append(Discrepancy(what="event", detail="the events stand in another order"))
     return wrong
-
-
-def _held(
-    one: RecordedDecision, near: Sequence[_Place], names: Mapping[str, str]
-) -> tuple[list[Event], list[Discrepancy]]:
-    """The places as the log of decisions gives them, and where the decision tells others."""
-    around = one.opened.circumstances
-    said = [event for event in one.opened.facts.history.events if event.held_until is not None]
-    held: list[Event] = []
-    left_out = False
-    for place in near:
-        until, reported = place.event.held_until, place.reported_at
-        if place.index > one.entry.index or until is None or until <= around.decided_at:
-            continue
-        if reported is not None and reported < around.decided_at:
-            continue
-        met = next((event for event in said if _is_place(event, place)), None)
-        if met is not None:
-            said.remove(met)
-            held.append(met)
-        elif reported is None:  # One reported in the very turn may have counted, or not.
-            brand = None if place.sender == around.sender else names.get(place.sender, place.sender)
-            held.append(replace(place.event, brand=brand))
-            left_out = True
-    wrong = []
-    if left_out:
-        detail = "the decision leaves out a place that an earlier one held"
-        wrong.append(Discrepancy(what="place", detail=detail))
-    if said:
-        detail = "the decision names a place that no earlier one held"
-        wrong.append(Discrepancy(what="place", detail=detail))
-    return held, wrong
-
-
-def _is_place(event: Event, place: _Place) -> bool:
-    return replace(event, brand=None, elsewhere=False) == place.event
 
 
 _E = log_entry.c

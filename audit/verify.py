@@ -43,6 +43,7 @@ except ImportError:
 FORMAT = "cleartosend-bundle/1"
 GENUINE, DAMAGED, UNREADABLE = 0, 1, 3
 NAMED_MAX = 1000
+EPOCH = (1980, 1, 1, 0, 0, 0)
 CHUNK = 1 << 20
 SIZE_MAX = (
     ("tile/entries/", 256 * 65538),
@@ -181,15 +182,25 @@ class Bundle:
             if count > 1:
                 self.found.add("duplicate_name", f"{name} is there {count} times", file=name)
         end = 0
+        odd = []
         for info in sorted(infos, key=lambda info: info.header_offset):
             if info.header_offset != end:
                 self.found.add("padded", f"bytes {end} to {info.header_offset} belong to no file")
             end = self._end_of(info)
             self._refuse_bomb(info)
+            if not self._is_packed_by_us(info, end):
+                odd.append(info.filename)
             if info.header_offset < 0 or info.compress_type not in (0, 8):
                 self._broken(info.filename, ValueError("its place or compression is none we use"))
+        if odd:
+            said = f"{len(odd)} files are packed otherwise than in a bundle, the first is {odd[0]}"
+            self.found.add("other_header", said, file=odd[0])
         if end != self.archive.start_dir:
             self.found.add("padded", f"bytes {end} to {self.archive.start_dir} belong to no file")
+        self._check_end()
+
+    def _check_end(self) -> None:
+        """The record that ends the zip file, and the digest of all before it."""
         comment = self.archive.comment
         size = self.file.seek(0, 2)
         self.file.seek(0)
@@ -203,6 +214,8 @@ class Bundle:
             self.found.add("padded", "something stands after the end of the zip file")
         elif int.from_bytes(last[20:22], "little") != len(comment):
             self.found.add("cut", "the digest at the end of the file is cut")
+        elif any(last[4:8]) or last[8:10] != last[10:12]:
+            self.found.add("other_header", "the end of the zip file tells of other files")
         self.is_altered = comment != f"sha256:{digest.hexdigest()}".encode()
 
     def _end_of(self, info: zipfile.ZipInfo) -> int:
@@ -219,6 +232,34 @@ class Bundle:
             end += 24 if extra_size else 16
         return end
 
+    def _is_packed_by_us(self, info: zipfile.ZipInfo, end: int) -> bool:
+        """Whether a member has the dates and rights of every other, and says the same thrice:
+        where it begins, where it ends, and in the list. Programs differ in what they believe."""
+        listed = (info.date_time, info.create_system, info.create_version, info.extract_version)
+        if (
+            listed != (EPOCH, 3, 45, 45)
+            or info.external_attr != 0o644 << 16
+            or (info.internal_attr, info.volume, info.flag_bits, info.comment) != (0, 0, 8, b"")
+            or not is_size_only(info.extra)
+        ):
+            return False
+        self.file.seek(max(info.header_offset, 0))
+        header = self.file.read(30)
+        if len(header) < 30:
+            return False
+        version, flags, method, time, date, crc, packed, size = struct.unpack("<4x5H3L4x", header)
+        name_size, extra_size = struct.unpack("<HH", header[26:])
+        name, extra = self.file.read(name_size), self.file.read(extra_size)
+        self.file.seek(end - 24)
+        return (
+            (version, flags, method, time, date) == (45, 8, info.compress_type, 0, 33)
+            and (crc, packed, size) == (0, 0xFFFFFFFF, 0xFFFFFFFF)
+            and name == info.orig_filename.encode()
+            and extra == struct.pack("<HHQQ", 1, 16, 0, 0)
+            and self.file.read(24)
+            == struct.pack("<4sLQQ", b"PK\7\10", info.CRC, info.compress_size, info.file_size)
+        )
+
     def _refuse_bomb(self, info: zipfile.ZipInfo) -> None:
         limit = next((limit for part, limit in SIZE_MAX if part in info.filename), None)
         is_huge = limit is not None and info.file_size > limit
@@ -231,6 +272,11 @@ class Bundle:
                 f"{info.filename} would unpack from {info.compress_size} to {info.file_size} bytes",
                 file=info.filename,
             )
+
+
+def is_size_only(extra: bytes) -> bool:
+    """Whether what is added to a header is nothing, or the size of what is very large."""
+    return not extra or (extra[:2] == b"\1\0" and len(extra) == 4 + extra[2] + (extra[3] << 8))
 
 
 def decoded(text: str) -> bytes:
@@ -509,6 +555,15 @@ class Chains:
                 yield head
 
 
+class Disclosed(NamedTuple):
+    """A line of ``disclosed/``: the payload of an entry with its salt, or why it is withheld."""
+
+    at: int
+    salt: bytes
+    payload: bytes | None
+    withheld: str = ""
+
+
 class Disclosures:
     """What was disclosed of a log's payloads, each with its salt, in step with the entries."""
 
@@ -517,20 +572,20 @@ class Disclosures:
         self.count = self.broken = 0
         self.damaged: set[int] = set()
         self.odd: list[tuple[int, str, bytes, bytes]] = []
+        self.withheld: Counter[str] = Counter()
         self.rows = self._rows()
         self.next = next(self.rows, None)
 
-    def _rows(self) -> Iterator[tuple[int, bytes, bytes | None]]:
-        """Index, salt and payload; None where it is withheld."""
+    def _rows(self) -> Iterator[Disclosed]:
         for number, line in enumerate(self.bundle.lines(self.name), 1):
             try:
                 row = json.loads(line)
                 if "withheld" in row:
-                    yield row["index"], b"", None
+                    yield Disclosed(row["index"], b"", None, str(row["withheld"]))
                     continue
                 payload = row.get("payload_base64")
                 plain = row["payload"].encode() if payload is None else base64.b64decode(payload)
-                yield row["index"], bytes.fromhex(row["salt"]), plain
+                yield Disclosed(row["index"], bytes.fromhex(row["salt"]), plain)
             except (ValueError, KeyError, TypeError, AttributeError):
                 self.broken += 1
                 self._say("broken_file", f"line {number} of {self.name} cannot be read")
@@ -538,22 +593,25 @@ class Disclosures:
     def _say(self, kind: str, detail: str, index: int | None = None) -> None:
         self.bundle.found.add(kind, detail, log=self.log, index=index, file=self.name)
 
-    def check(self, index: int, commit: str) -> None:
-        """Hold the payload of this entry against what its leaf commits to."""
+    def check(self, index: int, commit: str) -> Disclosed | None:
+        """Hold the payload of this entry against what its leaf commits to; give it if it is."""
         self._pass_over(index)
         if self.next is None or self.next[0] != index:
             if self.broken:  # It stood in a line that could not be read.
                 self.broken -= 1
             else:
                 self._say("missing_disclosure", "the payload of this entry was left out", index)
-            return
-        _, salt, payload = self.next
+            return None
+        row = self.next
         self.next = next(self.rows, None)
-        if payload is None:
-            return
+        if row.payload is None:
+            self.withheld[row.withheld] += 1
+            return row
         self.count += 1
-        if hmac.new(salt, payload, "sha256").hexdigest() != commit:
-            self.odd.append((index, commit, salt, payload))
+        if hmac.new(row.salt, row.payload, "sha256").hexdigest() != commit:
+            self.odd.append((index, commit, row.salt, row.payload))
+            return None
+        return row
 
     def _pass_over(self, until: float) -> None:
         while self.next is not None and self.next[0] < until:
@@ -589,6 +647,12 @@ class LogCheck:
         self.chains = Chains()
         self.disclosures = Disclosures(bundle, self.log) if part["disclosed"] else None
         self.index: tuple[int, dict[str, Any]] | None = None
+        self.index_at = ""
+        self.linked: dict[str, list[str]] = {}
+        self.erasures: set[str] = set()
+        self.told_erased: list[tuple[int, str]] = []
+        self.not_asked: list[int] = []
+        self.edges: list[tuple[int, bytes]] = []
         self.count = 0
 
     def run(self, keys: list[PublicKey]) -> None:
@@ -798,6 +862,8 @@ class LogCheck:
     def _take(self, index: int, raw: bytes, hash_: bytes) -> None:
         leaf = read_leaf(raw)
         self.count += 1
+        if leaf is not None:
+            self.edges[1 if self.edges else 0 :] = [(index, raw)]
         if leaf is None:
             said = "the leaf has a form that this verifier does not know"
             self._say("unknown_leaf", said, index=index)
@@ -807,9 +873,25 @@ class LogCheck:
             if leaf.subject is not None:
                 self.chains.add(leaf, hash_, index)
             if leaf.commit is not None and self.disclosures is not None:
-                self.disclosures.check(index, leaf.commit)
+                self._note(index, leaf, self.disclosures.check(index, leaf.commit))
             if leaf.type == "index" and leaf.statement is not None:
-                self.index = index, leaf.statement
+                self.index, self.index_at = (index, leaf.statement), json.loads(raw)["recorded_at"]
+
+    def _note(self, index: int, leaf: Leaf, row: Disclosed | None) -> None:
+        """Keep what is held together once every log has been read, and name what cannot be."""
+        if leaf.type == "erase" and leaf.subject is not None:
+            self.erasures.add(leaf.subject)
+        if row is not None and row.withheld == "not_asked" and len(self.not_asked) < 3:
+            self.not_asked.append(index)
+        if row is None or leaf.subject is None:
+            return
+        if row.payload is not None and leaf.type in ("link", "unlink"):
+            self.linked[leaf.subject] = json.loads(row.payload).get("linked", [])
+        elif row.withheld == "erased":
+            self.told_erased.append((index, leaf.subject))
+        elif row.withheld == "confidential" and leaf.type != "erase":
+            said = "it is withheld as confidential, and only an erasure may be"
+            self._say("unfounded", said, index=index)
 
     def _check_chains(self) -> None:
         """Each person's chain, and by the index of persons that nothing was cut from its end."""
@@ -854,6 +936,30 @@ class LogCheck:
                 last = 0 if head is None else head.seq
                 what = f"ends with {last} of {row['head']['head_seq']} entries"
                 self._say("cut_trail", f"the trail of person {subject} {what}", index=self.index[0])
+
+
+def check_persons(checks: list[LogCheck], found: Findings) -> None:
+    """Whether all that is one person's is here, and what is withheld as erased was erased.
+
+    Each link names everybody who is the person from then on; the last word of each counts.
+    """
+    trails = [check for check in checks if check.scope == "trail"]
+    people = {one for check in trails for one in check.part["subjects"]}
+    for check in trails:
+        for one in sorted(people.difference(check.part["subjects"])):
+            said = f"person {one} is told of by another log here, and not by this one"
+            found.add("missing_person", said, log=check.log)
+        for subject, linked in sorted(check.linked.items()):
+            for one in sorted(set(linked) - people):
+                said = f"person {subject} is the same as person {one}, of whom nothing is here"
+                found.add("missing_person", said, log=check.log)
+    erased = {one for check in trails for one in check.erasures}
+    if any(check.log == "consent" for check in trails):
+        for check in trails:
+            for index, subject in check.told_erased:
+                if subject not in erased:
+                    said = f"it is withheld as erased, and person {subject} never was"
+                    found.add("unfounded", said, log=check.log, index=index)
 
 
 def head_of(row: dict[str, Any]) -> Head:
@@ -1162,16 +1268,7 @@ def verify(path: Path, given: list[PublicKey], kept: Iterable[KeptNote] = ()) ->
 
 def _verify(bundle: Bundle, result: Result, kept: list[KeptNote]) -> Result:
     found = bundle.found
-    named = []
-    for line in (bundle.read("keys.txt") or b"").decode("utf-8", "replace").split("\n")[:-1]:
-        try:
-            named.append(PublicKey.parse(line))
-        except ValueError as error:
-            found.add("broken_file", f"keys.txt holds what is no key: {error}", file="keys.txt")
-    keys = result.keys or named
-    for key in named:
-        if key not in keys:
-            found.add("other_key", f"the key of {key.name} is not the one given", file="keys.txt")
+    keys = _keys_of(bundle, result.keys)
     raw = bundle.read("manifest")
     note = raw and open_note(raw, keys, found, file="manifest")
     if not note:
@@ -1180,6 +1277,8 @@ def _verify(bundle: Bundle, result: Result, kept: list[KeptNote]) -> Result:
     if format_ != FORMAT:
         raise UnreadableError(f"the bundle is of the form {format_}; this file knows {FORMAT}")
     manifest = json.loads(text)
+    if not isinstance(manifest.get("asked"), dict | None):
+        raise TypeError("what was asked for is no description")
     kept = [one for one in kept if open_note(one.raw, keys, found, file=one.name)]
     logs, organisation = manifest["logs"], manifest["organisation"]
     for one in kept:
@@ -1192,10 +1291,28 @@ def _verify(bundle: Bundle, result: Result, kept: list[KeptNote]) -> Result:
             said = f"the manifest is not signed by {check.part['origin']}"
             found.add("other_key", said, log=check.log, file="manifest")
         check.run(keys)
+    if not found.count:
+        check_persons(checks, found)
     if (manifest.get("asked") or "trail.jsonl" in manifest["files"]) and not found.count:
         Story(bundle, checks).check()
     _check_files(bundle, manifest["files"])
     return result._replace(manifest=manifest, checks=checks, keys=keys)
+
+
+def _keys_of(bundle: Bundle, given: list[PublicKey]) -> list[PublicKey]:
+    """The keys to trust: those given, else those in the bundle."""
+    found = bundle.found
+    named = []
+    for line in (bundle.read("keys.txt") or b"").decode("utf-8", "replace").split("\n")[:-1]:
+        try:
+            named.append(PublicKey.parse(line))
+        except ValueError as error:
+            found.add("broken_file", f"keys.txt holds what is no key: {error}", file="keys.txt")
+    keys = given or named
+    for key in named:
+        if key not in keys:
+            found.add("other_key", f"the key of {key.name} is not the one given", file="keys.txt")
+    return keys
 
 
 def _check_files(bundle: Bundle, files: dict[str, str]) -> None:
@@ -1230,32 +1347,83 @@ def summary_of(path: Path, result: Result) -> dict[str, Any]:
             for one in result.found.named
         ],
         "organisation": result.manifest.get("organisation"),
-        "logs": [log_summary(check) for check in result.checks],
+        "asked": result.manifest.get("asked"),
+        "persons": sorted({one for check in result.checks for one in check.part["subjects"]}),
+        "logs": [log_summary(check, result.manifest.get("asked")) for check in result.checks],
         "keys": [str(key) for key in result.keys],
         "keys_are_given": result.are_given,
     }
 
 
-def log_summary(check: LogCheck) -> dict[str, Any]:
-    """What the report says of one log."""
+def log_summary(check: LogCheck, asked: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the report says of one log. ``asked``: what the bundle says was asked for."""
+    asked = asked or {}
     said = {key: check.part[key] for key in ("log", "origin", "size", "scope", "from", "to")}
     disclosed = check.disclosures.count if check.disclosures else 0
     return {
         **said,
         "entries": check.count,
         "disclosed": disclosed,
+        "withheld": dict(sorted(check.disclosures.withheld.items())) if check.disclosures else {},
         "end_is_proved": end_is_proved(check),
+        "proved_until": proved_until(check),
+        "proved_at": check.index_at if proved_by_index(check) else None,
+        "period_is_proved": period_is_proved(check, asked),
     }
 
 
+def period_is_proved(check: LogCheck, asked: dict[str, Any]) -> bool | None:
+    """Whether the entries beside those of the period that was ``asked`` for are here, so that
+    none of it was left out; None: no period was."""
+    if check.scope != "range" or not (asked.get("from") or asked.get("to")):
+        return None
+    try:
+        return _is_between(check, asked)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False  # Whoever signed it wrote no times there.
+
+
+def _is_between(check: LogCheck, asked: dict[str, Any]) -> bool:
+    times = [instant(json.loads(raw)["recorded_at"]) for _, raw in check.edges]
+    begins, ends = check.part["from"] == 0, check.part["to"] == check.size
+    outside = set()
+    if asked.get("from") and times and times[0] < instant(asked["from"]):
+        begins, outside = True, {check.edges[0][0]}
+    if asked.get("to") is None:
+        ends = True
+    elif times and times[-1] >= instant(asked["to"]):
+        ends, outside = True, outside | {check.edges[-1][0]}
+    is_whole = asked["scope"] != "period" or outside.issuperset(check.not_asked)
+    return begins and ends and is_whole
+
+
+def proved_by_index(check: LogCheck) -> bool:
+    """Whether the index of persons proves where somebody's trail ends."""
+    return check.scope == "trail" and check.index is not None and bool(check.part["subjects"])
+
+
 def end_is_proved(check: LogCheck) -> bool:
-    """Whether the bundle shows that nothing was cut from the end of what it claims to be."""
-    return check.scope != "trail" or check.part["index"] is not None
+    """Whether the bundle shows that nothing was cut from the end of what it claims to be.
+
+    Of a trail of nobody known by id nothing can be: there is no chain, and no place in the index.
+    """
+    return check.scope != "trail" or proved_by_index(check)
+
+
+def proved_until(check: LogCheck) -> int | None:
+    """How many entries the log had when the proof of the end was made; None: there is none."""
+    if proved_by_index(check) and check.index is not None:
+        return int(check.index[1]["size"])
+    return None if check.scope == "trail" else int(check.part["to"])
 
 
 def report_of(summary: dict[str, Any]) -> str:
     """The report for people."""
-    lines = [f"{summary['verdict'].upper()}  {summary['bundle']}"]
+    is_believed = summary["verdict"] == "genuine" and not summary["keys_are_given"]
+    how = " by the keys that came with it" if is_believed else ""
+    lines = [f"{summary['verdict'].upper()}{how}  {summary['bundle']}"]
+    if summary["asked"]:
+        lines.append(f"  asked for: {asked_for(summary['asked'])}")
     for one in summary["damage"]:
         where = " ".join(str(one[key]) for key in ("log", "index") if key in one)
         lines.append(f"  {one['kind']}: {where and where + ': '}{one['detail']}")
@@ -1268,19 +1436,49 @@ def report_of(summary: dict[str, Any]) -> str:
             "trail": f"one person's trail in a log of {log['size']}",
         }[log["scope"]]
         lines.append(f"  {log['log']}: {log['entries']} entries, {what}, {log['origin']}")
-        if log["disclosed"]:
-            lines.append(
-                f"    {log['disclosed']} payloads disclosed, each as its leaf commits to it"
-            )
-        if not log["end_is_proved"]:
-            lines.append("    not proved: that this trail has no later entries")
+        lines += [f"    {said}" for said in told_of_log(log)]
+    lines += [f"  person {one}" for one in summary["persons"]]
     lines += [f"  signed by {key}" for key in summary["keys"]]
     if not summary["keys_are_given"] and summary["keys"]:
         lines.append("  These keys came with the bundle. Compare them with those that the operator")
         lines.append(
             "  has published, or give them with --key: anybody can sign with keys of theirs."
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
+
+
+def printable(text: str) -> str:
+    """A text with what would move the cursor or turn the direction of writing named in its place:
+    names of files are whatever somebody chose."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+    )
+
+
+def asked_for(asked: dict[str, Any]) -> str:
+    """What the operator says that this bundle was made of."""
+    what = {"person": "one person's trail", "sender": f"the sender {asked.get('sender')}"}
+    said = what.get(str(asked.get("scope")), "everything")
+    if asked.get("from") or asked.get("to"):
+        since, until = asked.get("from") or "the beginning", asked.get("to") or "then"
+        said += f", recorded from {since} until {until}"
+    return said
+
+
+def told_of_log(log: dict[str, Any]) -> Iterator[str]:
+    """What else is to be said of a log."""
+    if log["disclosed"]:
+        yield f"{log['disclosed']} payloads disclosed, each as its leaf commits to it"
+    if log["withheld"]:
+        of_each = ", ".join(f"{count} {why}" for why, count in log["withheld"].items())
+        yield f"{sum(log['withheld'].values())} withheld: {of_each}"
+    if not log["end_is_proved"]:
+        yield "not proved: that this trail has no later entries"
+    elif log["period_is_proved"] is False:
+        yield "not proved: that nothing else was recorded in the period that was asked for"
+    elif log["proved_at"] is not None:
+        size = log["proved_until"]
+        yield f"its end is proved as of {log['proved_at']}, when the log had {size} entries"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -1299,7 +1497,7 @@ def main(arguments: list[str] | None = None) -> int:
         summary = summary_of(options.bundle, verify(options.bundle, given, kept))
     except (UnreadableError, OSError) as error:
         said = getattr(error, "strerror", None) or str(error)
-        sys.stderr.write(f"verify: {options.bundle}: {said}\n")
+        sys.stderr.write(printable(f"verify: {options.bundle}: {said}") + "\n")
         return UNREADABLE
     if options.json or not sys.stdout.isatty():
         sys.stdout.write(json.dumps(summary) + "\n")

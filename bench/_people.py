@@ -67,8 +67,11 @@ def stops(person: int) -> bool:
     return person % 2 == 1
 
 
-def fill(folder: Path, subjects: int, clock: Clock) -> Filled:
-    """Put an organisation with ``subjects`` people on record, or find them there already."""
+def fill(folder: Path, subjects: int, clock: Clock, *, url: str | None = None) -> Filled:
+    """Put an organisation with ``subjects`` people on record, or find them there already.
+
+    ``url``: of another database than the folder's own.
+    """
     note = folder / "filled.json"
     if note.exists():
         filled = msgspec.json.decode(note.read_bytes(), type=Filled)
@@ -77,7 +80,7 @@ def fill(folder: Path, subjects: int, clock: Clock) -> Filled:
     now = clock.now()
     folder.mkdir(parents=True, exist_ok=True)
     keys = KeyRing.create(folder, at=now)
-    url = DataFolder(folder).database_url
+    url = url or DataFolder(folder).database_url
     migrate(url)
     Vault.create(DataFolder(folder).vault, keys.ledger_id)
     engine = writing_engine(url)

@@ -3,7 +3,8 @@
 An append is encrypted, committed to, in the tree, in its person's chain and projected. The floor
 writes rows of the same sizes to the same tables with the same indexes and guards, through the
 same driver, and commits as often; it encrypts, hashes and looks up nothing. Batches of the two
-take turns, each in a database of its own that began as a copy of the same one.
+take turns, each in a database of its own that began as a copy of the same one: a file of SQLite, or
+with ``--postgresql`` a database of a server that waits for the disk.
 """
 
 import argparse
@@ -17,11 +18,13 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
 
 from api.data_folder import DataFolder
 from api.database import writing_engine
@@ -37,6 +40,7 @@ from consent.recording import EventInput, Recorded, record_events
 from consent.rows import Rows, run
 from jurisdictions.addresses import parse_address
 from rules.vocabulary import Channel, Level, Purpose
+from tests.support import databases
 
 BATCH = 256
 ENTRY = [column.name for column in tables.log_entry.columns]
@@ -50,9 +54,8 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         disk = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.disk)))
         for subjects in (options.few, options.subjects):
-            kept = options.filled / str(subjects) if options.filled else disk / f"of-{subjects}"
-            filled = fill(kept, subjects, Noon())
-            figures[f"{subjects:,} people"] = _measure(kept, disk, filled, options.batches)
+            with _copies(options, subjects, disk) as copies:
+                figures[f"{subjects:,} people"] = _measure(copies, options.batches)
         about = machine(disk)
         figures["fsync ms p50 p99"] = [1000 * seconds for seconds in fsync_seconds(disk)]
     few, many = (figures[f"{subjects:,} people"] for subjects in (options.few, options.subjects))
@@ -63,15 +66,51 @@ def main() -> None:
         options.json.write_text(json.dumps({"machine": about, **figures}, indent=1) + "\n")
 
 
-def _measure(kept: Path, disk: Path, filled: Filled, batches: int) -> dict[str, float]:
-    ledger, floor = disk / "ledger", disk / "floor"
-    for folder in (ledger, floor):
-        shutil.rmtree(folder, ignore_errors=True)
+@dataclass(frozen=True)
+class _Copies:
+    """Two databases filled alike, and the folder with the keys of both."""
+
+    filled: Filled
+    keys: Path
+    ledger: str
+    floor: str
+
+
+@contextlib.contextmanager
+def _copies(options: argparse.Namespace, subjects: int, disk: Path) -> Iterator[_Copies]:
+    kept = disk / f"of-{subjects}"
+    if options.postgresql:
+        with (
+            databases.postgres_server(durable=True) as server,
+            server.database(databases.TEMPLATE) as url,
+        ):
+            filled = fill(kept, subjects, Noon(), url=url)
+            name = str(make_url(url).database)
+            with server.database(name) as ledger, server.database(name) as floor:
+                yield _Copies(filled, kept, ledger, floor)
+        return
+    if options.filled:
+        kept = options.filled / str(subjects)
+    filled = fill(kept, subjects, Noon())
+    folders = [disk / "ledger", disk / "floor"]
+    for folder in folders:
         shutil.copytree(kept, folder)
+    ledger, floor = (DataFolder(folder).database_url for folder in folders)
+    yield _Copies(filled, kept, ledger, floor)
+    for folder in folders:
+        shutil.rmtree(folder)
+
+
+def _measure(copies: _Copies, batches: int) -> dict[str, float]:
+    filled = copies.filled
     draw = random.Random(9)
     taken: dict[str, list[tuple[float, float]]] = {"ledger": [], "floor": []}
-    with _open(ledger) as ours, _open(floor) as bare, _collecting_as_the_service_does():
-        keys, clock = KeyRing.open(ledger), Noon()
+    with (
+        _open(copies.ledger) as ours,
+        _open(copies.floor) as bare,
+        _collecting_as_the_service_does(),
+    ):
+        keys, clock = KeyRing.open(copies.keys), Noon()
         prepared = _Floor(bare, filled.organisation)
         for number in range(batches + 4):
             people = draw.sample(range(filled.subjects), BATCH)
@@ -209,8 +248,8 @@ def _collecting_as_the_service_does() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _open(folder: Path) -> Iterator[Connection]:
-    engine = writing_engine(DataFolder(folder).database_url)
+def _open(url: str) -> Iterator[Connection]:
+    engine = writing_engine(url)
     with engine.connect() as connection:
         yield connection
     engine.dispose()
@@ -223,6 +262,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batches", type=int, default=60)
     parser.add_argument("--disk", type=Path, default=Path(), help="a folder on the disk to use")
     parser.add_argument("--filled", type=Path, help="folders of people, kept for other runs")
+    parser.add_argument(
+        "--postgresql",
+        action="store_true",
+        help="a server in the system's place for temporary files, instead of SQLite",
+    )
     parser.add_argument("--json", type=Path, help="write the figures here too")
     return parser.parse_args()
 

@@ -2,8 +2,9 @@
 
 ``./dev bench fsck [ENTRIES]`` fills a data folder with that many consent events (one million) of
 two thirds as many people, each sealed under its person's key, signs the log, and looks it through
-in a process of its own with what ``cleartosend ledger fsck`` runs, every payload opened. It does
-the same for a hundredth of the entries, to hold the memory of both beside each other.
+in a process of its own with what ``cleartosend ledger fsck`` runs, every payload opened; that one
+shares the work out to others where there is enough of it. It does the same for a hundredth of the
+entries, to hold the memory of both beside each other.
 """
 
 import argparse
@@ -45,16 +46,17 @@ def progress(more):
         seconds = time.perf_counter() - began
         print(f"  {done:,} of {look.total:,} entries and persons, {seconds:.0f} s", file=sys.stderr)
 
-with inspection(Settings(data=Path(sys.argv[1]))) as look:
+with inspection(Settings(data=Path(sys.argv[1])), processes=int(sys.argv[3]) or None) as look:
     damages = sum(1 for _ in look.damages(progress))
-used = resource.getrusage(resource.RUSAGE_SELF)
+used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 peak = int(re.search("VmHWM:\\\\s+(\\\\d+)", open("/proc/self/status").read())[1])
 print(json.dumps({
     "damages": damages,
     "done": done,
     "seconds": time.perf_counter() - began,
-    "cpu_seconds": used.ru_utime + used.ru_stime,
+    "cpu_seconds": sum(one.ru_utime + one.ru_stime for one in used),
     "peak_mib": peak / 1024,
+    "peak_mib_of_another": used[1].ru_maxrss / 1024,
 }))
 """
 
@@ -65,6 +67,7 @@ def main() -> None:
     parser.add_argument("entries", type=int, nargs="?", default=1_000_000)
     parser.add_argument("--filled", type=Path, help="keep the filled folders here for other runs")
     parser.add_argument("--disk", type=Path, help="make them here instead of the system's place")
+    parser.add_argument("--processes", type=int, default=0, help="as fsck has it by itself: 0")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         home = options.filled
@@ -78,12 +81,13 @@ def main() -> None:
             fill(folder, people, Noon())
             _sign(folder)
             _say(f"{entries:,} entries of {people:,} people, {time.perf_counter() - began:.0f} s")
-            print(json.dumps(_measure(folder, entries)), flush=True)
+            print(json.dumps(_measure(folder, entries, options.processes)), flush=True)
         print(json.dumps(machine(home)), flush=True)
 
 
-def _measure(folder: Path, entries: int) -> dict[str, object]:
-    command = [sys.executable, "-c", _PROGRAM, str(folder), str(MESSAGES_EVERY)]
+def _measure(folder: Path, entries: int, processes: int) -> dict[str, object]:
+    given = [str(folder), str(MESSAGES_EVERY), str(processes)]
+    command = [sys.executable, "-c", _PROGRAM, *given]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
     found = json.loads(done.stdout)
@@ -94,9 +98,11 @@ def _measure(folder: Path, entries: int) -> dict[str, object]:
         "database_mib": round(DataFolder(folder).database.stat().st_size / 2**20, 1),
         "seconds": round(found["seconds"], 2),
         "cpu_seconds": round(found["cpu_seconds"], 2),
+        "us_an_entry": round(1e6 * found["seconds"] / entries, 1),
         "cpu_us_an_entry": round(1e6 * found["cpu_seconds"] / entries, 1),
         "limit_us_an_entry": LIMIT_US_AN_ENTRY,
         "peak_mib": round(found["peak_mib"], 1),
+        "peak_mib_of_another_process": round(found["peak_mib_of_another"], 1),
     }
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from consent.rows import run
+from consent.rows import fetch
 
 Among = Callable[[ColumnElement[Any], str], ColumnElement[bool]]
 """Says that a column is among the keys of the parameter of that name."""
@@ -55,7 +55,7 @@ class ByMany:
             text = self._texts[length] = _text_of(
                 self._statements["sqlite"], connection, parameters, length
             )
-        rows = run(connection, text.sql, text.values(parameters, length)).fetchall()
+        rows = fetch(connection, text.sql, text.values(parameters, length))
         return [text.row(row) for row in rows] if text.typed else rows
 
 

@@ -61,8 +61,7 @@ class EventInput:
     is_fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """An event as it was recorded. The receipt is worth nothing before the commit."""
 
     receipt: Receipt
@@ -82,8 +81,7 @@ class _Turn:
     release: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Accepted:
+class _Accepted(msgspec.Struct, frozen=True):
     given: EventInput
     event: ConsentEvent
     subject: Subject
@@ -201,10 +199,10 @@ def _append(turn: _Turn, accepted: Sequence[_Accepted]) -> list[Recorded]:
 def _seal(turn: _Turn, one: _Accepted) -> SealedEntry:
     event, given = one.event, one.given
     address = given.whom.normalised if isinstance(given.whom, Address) else None
-    context = PayloadContext(turn.organisation, given.event_id, event.event.value, one.subject.id)
+    context = PayloadContext(turn.organisation, given.event_id, event.event, one.subject.id)
     return SealedEntry(
         event_id=given.event_id,
-        type=event.event.value,
+        type=event.event,
         occurred_at=event.at.astimezone(UTC),
         subject=one.subject.id,
         channel=event.channel,
@@ -267,9 +265,9 @@ def as_recorded(
 
 
 def _must_be_whole(given: EventInput, known_senders: Mapping[str, str], now: datetime) -> None:
-    event, word = given.event, given.event.event.value
+    event = given.event
     if event.event in OWN_OPERATION:
-        raise EventRefusedError(f"{word} has its own route")
+        raise EventRefusedError(f"{event.event} has its own route")
     if isinstance(given.whom, Address) and given.whom.problem is not None:
         raise InvalidAddressError(f"the address cannot be one: {given.whom.problem}")
     if event.event is RecordedKind.GRANT and event.level is None:
@@ -277,7 +275,7 @@ def _must_be_whole(given: EventInput, known_senders: Mapping[str, str], now: dat
     if event.event is RecordedKind.RELEASE and event.answers is None:
         raise EventRefusedError("a release has its own route: it decides on one held reply")
     if event.sender is None and event.event not in _WITHOUT_SENDER:
-        raise EventRefusedError(f"{word} names its sender")
+        raise EventRefusedError(f"{event.event} names its sender")
     if event.sender is not None and event.sender not in known_senders:
         raise UnknownSenderError("the organisation has no sender of that id")
     for at in (event.at, event.expires_at, event.ends_at):

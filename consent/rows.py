@@ -49,12 +49,27 @@ def run(connection: Connection, text: str, values: Sequence[Any], *, many: bool 
     try:
         (cursor.executemany if many else cursor.execute)(text, values)
     except connection.dialect.loaded_dbapi.Error as error:
-        raise DBAPIError.instance(
-            text,
-            None,
-            error,
-            connection.dialect.loaded_dbapi.Error,
-            hide_parameters=True,
-            dialect=connection.dialect,
-        ) from None
+        raise _as_its_own(connection, text, error) from None
     return cursor
+
+
+def fetch(connection: Connection, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    """Run a statement of ours that asks for rows, and give all of them."""
+    cursor = run(connection, text, values)
+    try:
+        found: Sequence[Sequence[Any]] = cursor.fetchall()
+    except connection.dialect.loaded_dbapi.Error as error:
+        # SQLite reads on with each row, and meets what is damaged only there.
+        raise _as_its_own(connection, text, error) from None
+    return found
+
+
+def _as_its_own(connection: Connection, text: str, error: Exception) -> Exception:
+    return DBAPIError.instance(
+        text,
+        None,
+        error,
+        connection.dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        dialect=connection.dialect,
+    )

@@ -6,7 +6,6 @@ means is law and is worked out in ``rules``; here it is only kept.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Final
@@ -31,6 +30,8 @@ last of each month and scope are kept: no frequency cap looks back so far, and a
 by being used from month to month is shown by these. Everything else is kept for good."""
 
 _FORMAT: Final = 1
+_SENT: Final = RecordedKind.SENT
+_IN_ORDER: Final = attrgetter("at", "index")
 
 
 class KeptEvent(msgspec.Struct, frozen=True, array_like=True):
@@ -114,8 +115,7 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     linked: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """What a batch added to one person: their ``head_seq`` before and after, and the changes."""
 
     subject: bytes
@@ -166,17 +166,19 @@ def fold(standing: Standing, changes: Iterable[Change], *, recorded_at: datetime
     kept: list[KeptEvent] = []
     old: list[KeptEvent] = []
     for event in events:
-        is_old = event.event is RecordedKind.SENT and event.at < oldest_sent
+        is_old = event.event is _SENT and event.at < oldest_sent
         (old if is_old else kept).append(event)
-    kept += _thinned(old)
-    kept.sort(key=attrgetter("at", "index"))
+    if old:
+        kept += _thinned(old)
+    if len(kept) > 1:
+        kept.sort(key=_IN_ORDER)
     return Standing(tuple(kept), newest, linked=linked)
 
 
 def _thinned(sent: Sequence[KeptEvent]) -> set[KeptEvent]:
     """The first and the last of each month (UTC) and scope."""
     ends: dict[tuple[object, ...], tuple[KeptEvent, KeptEvent]] = {}
-    for event in sorted(sent, key=attrgetter("at", "index")):
+    for event in sorted(sent, key=_IN_ORDER):
         at = event.at.astimezone(UTC)
         scope = (event.sender, event.brand, event.channel, event.purpose, at.year, at.month)
         ends[scope] = (ends[scope][0] if scope in ends else event, event)

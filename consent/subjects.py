@@ -165,15 +165,16 @@ def find_or_make_many(
     by_id = find_by_id(connection, organisation, ids)
     wanted = {index for each in indexes for index in each}
     by_index = find_by_index(connection, organisation, wanted, keys=keys)
-    versions = _versions_of(indexes, keys.index_versions(organisation))
-    _add_spellings(connection, organisation, indexes, by_index, versions=versions, now=now)
     on_record = {person.id for person in (*by_id.values(), *by_index.values())}
     data_keys = load_keys(connection, organisation, on_record, keys=keys)
-    new = _missing(indexes, by_index)
-    made = _make_many(connection, organisation, new, versions=versions, keys=keys, now=now)
-    for aliases, (person, _) in zip(new, made, strict=True):
-        by_index.update(dict.fromkeys(aliases, person))
-    data_keys |= {person.id: key for person, key in made}
+    if not by_index.keys() >= wanted:
+        versions = _versions_of(indexes, keys.index_versions(organisation))
+        _add_spellings(connection, organisation, indexes, by_index, versions=versions, now=now)
+        new = _missing(indexes, by_index)
+        made = _make_many(connection, organisation, new, versions=versions, keys=keys, now=now)
+        for aliases, (person, _) in zip(new, made, strict=True):
+            by_index.update(dict.fromkeys(aliases, person))
+        data_keys |= {person.id: key for person, key in made}
     people = [
         by_id.get(whom.id) if isinstance(whom, KnownSubject) else first_of(each, by_index)
         for whom, each in zip(whoms, indexes, strict=True)
@@ -210,7 +211,11 @@ def find_indexes(connection: Connection, organisation: str, ids: Collection[byte
 
 def first_of(blind_indexes: Sequence[bytes], found: Mapping[bytes, Subject]) -> Subject | None:
     """The person of the first of these that leads to one."""
-    return next((found[index] for index in blind_indexes if index in found), None)
+    for index in blind_indexes:
+        person = found.get(index)
+        if person is not None:
+            return person
+    return None
 
 
 def _indexes_of(organisation: str, whom: Whom, keys: KeyRing) -> tuple[bytes, ...]:

@@ -86,10 +86,11 @@ class Level(IntEnum):
     @property
     def word(self) -> str:
         """The level as it is written in files and in the API."""
-        return self.name.lower()
+        return _LEVEL_WORDS[self]
 
 
-LEVEL_OF_WORD: dict[str, Level] = {level.word: level for level in Level}
+LEVEL_OF_WORD: dict[str, Level] = {level.name.lower(): level for level in Level}
+_LEVEL_WORDS = {level: word for word, level in LEVEL_OF_WORD.items()}
 
 
 class Quality(StrEnum):

@@ -47,7 +47,7 @@ def export(
     """Write what is on record to FILE, with its proofs, to be read and verified without us.
 
     With --address it is that person's own copy, too: trail.txt in it needs no training, and
-    nothing of anybody else is in it. Who asked stands in the access log.
+    no entry of anybody else is in it. Who asked stands in the access log.
     """
     from api.cli.service import OperatorService, ask
 

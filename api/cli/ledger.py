@@ -19,10 +19,22 @@ def ledger() -> None:
 @click.option(
     "--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N entries of each log."
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many share the work; by itself one a processor, up to 4.",
+)
 @ORGANISATION
 @has_folder
 @prints
-def fsck(tail: int | None, organisation: str | None, settings: Settings, out: Output) -> Exit:
+def fsck(
+    tail: int | None,
+    processes: int | None,
+    organisation: str | None,
+    settings: Settings,
+    out: Output,
+) -> Exit:
     """Recompute every log, and name each damage by log and index.
 
     Leaves, tiles, heads, checkpoints, the vault, each person's chain, payloads, standings and
@@ -31,7 +43,8 @@ def fsck(tail: int | None, organisation: str | None, settings: Settings, out: Ou
     from api.operations.upkeep.check_ledger import inspection
 
     found = 0
-    with inspection(settings, organisation=organisation, tail=tail) as look:
+    look_through = inspection(settings, organisation=organisation, tail=tail, processes=processes)
+    with look_through as look:
         done = 0
         with out.progress("Entries and persons", look.total) as step:
 

@@ -20,6 +20,7 @@ class AccessKind(StrEnum):
     TRAIL = "trail"
     EXPORT = "export"
     REVIEW = "review"
+    REPLAY = "replay"
     DOWNLOAD = "download"
 
 

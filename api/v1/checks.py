@@ -13,14 +13,16 @@ from api.openapi import shown
 from api.operations.check_answers import CheckAnswer
 from api.operations.check_messages import ID_PREFIX, Check, CheckMessages
 from api.operations.read_check import DecisionRead, read_check
+from api.operations.record_access import Access, AccessKind, RecordAccess
 from api.operations.record_events import ID_PREFIX as EVENT_PREFIX
 from api.operations.replays.one_check import ReplayAnswer, ReplayGate, replay_check
 from api.operations.report_sending import ReportSending, SendingReport
 from api.roles import Caller, Role, open_to
-from api.v1.shapes import Instant, MessageShape, RecipientShape, SenderName
+from api.v1.shapes import AddressText, Instant, MessageShape, RecipientShape, SenderName
 from audit.reports import Outcome, Report
 from consent.keys.key_ring import KeyRing
 from consent.ledger.identifiers import id_of, label_of
+from consent.ledger.leaf import Statement
 from jurisdictions.addresses import parse_address
 from jurisdictions.places import locate
 
@@ -79,6 +81,13 @@ class CheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             reference=self.reference,
             preview=self.preview,
         )
+
+
+class ReplayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of somebody who is not on record, the `address` that was asked about: it stands nowhere, and
+    with it nothing can be left out of `proof.history`."""
+
+    address: AddressText | None = None
 
 
 class ReportRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,19 +160,40 @@ async def get_check(
     summary="Decide again, from the log as it then stood",
 )
 async def post_replay(
-    check: FromPath[str], request: Call, replay_gate: NamedDependency[ReplayGate]
+    check: FromPath[str],
+    request: Call,
+    replay_gate: NamedDependency[ReplayGate],
+    record_access: NamedDependency[RecordAccess],
+    data: JSONBody[ReplayRequest | None] = None,
 ) -> Answer[ReplayAnswer]:
     """`same` is true if the logs still say what the decision rested on, and it comes to the very
     same bytes. Else `differed` names what was not as then, and `changed` what that changed.
 
     A sender may ask for what its own keys asked for, an auditor for every check. 410 for somebody
-    who was erased, and where the key of the decision's month was destroyed.
+    who was erased, and where the key of the decision's month was destroyed. The person's record
+    is read for it, so it stands in the access log; while the ledger is read only, nobody gets it.
     """
     caller = request.caller
-    return await request.read(
-        lambda connection, _: replay_check(connection, caller, check, gate=replay_gate),
+    address = parse_address(data.address) if data is not None and data.address else None
+    answer: Answer[ReplayAnswer] = await request.read(
+        lambda connection, _: replay_check(
+            connection, caller, check, gate=replay_gate, address=address
+        ),
         shape=unchanged,
     )
+    whose = msgspec.json.decode(answer.reply.body, type=_Whose)
+    subject = None if whose.subject is None else bytes.fromhex(whose.subject)
+    statement: Statement = {"check": whose.id}
+    read = Access(caller.organisation, caller.key, AccessKind.REPLAY, subject, statement)
+    await request.exchange.service.writer.submit(
+        record_access, read, organisation=caller.organisation
+    )
+    return answer
+
+
+class _Whose(msgspec.Struct):
+    id: str
+    subject: str | None
 
 
 @post(

@@ -3,16 +3,19 @@
 Each document is a file of the bundle; the manifest vouches for it, ``verify.py`` does not read it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from textwrap import fill
 from typing import Final
 
 from audit.decision_records import FindingRecord, ObligationRecord, OpenedDecision
 from audit.explain import sentence
+from audit.exports.report import linked, words
+from audit.exports.report.shown import visible
 from audit.opened import Withheld
 from audit.trail import Person, TrailEntry
 from consent.events import ConsentEvent, RecordedKind
+from jurisdictions.addresses import parse_address
 from rules.vocabulary import Level, Verdict
 
 TEXT_NAME = "trail.txt"
@@ -58,7 +61,7 @@ _HEAD = """\
 WHAT IS ON RECORD
 
 {whose}
-{count} entries, in the order in which they were recorded. Times are in UTC. Each names its place
+{count}, in the order in which they were recorded. Times are in UTC. Each names its place
 in the logs; README.txt says how to verify that nothing was changed or left out.
 """
 
@@ -71,28 +74,37 @@ def documents_of(
 
 
 def _text(trail: Sequence[TrailEntry], person: Person, whose: str) -> Iterator[bytes]:
-    yield _HEAD.format(whose=_whose(trail, person, whose), count=len(trail)).encode()
+    yield _HEAD.format(whose=_whose(trail, person, whose), count=_count(trail)).encode()
+    here = {one.hex() for one in person.subjects}
     for number, entry in enumerate(trail, 1):
-        lines = _decision(entry.decision) if entry.decision else _event(entry)
+        lines = _decision(entry.decision) if entry.decision else _event(entry, here)
         if entry.withheld is not None:
             lines.append(_WITHHELD[entry.withheld])
         lines.append(f"Recorded in the log {entry.log}, entry {entry.index}.")
         first, *rest = lines
         at = _moment(entry.leaf.occurred_at)
-        said = [f"{number}. {at}: {first}", *(_folded(line) for line in rest)]
+        head = visible(first).replace("\n", " ")
+        said = [f"{number}. {at}: {head}", *(_folded(visible(line)) for line in rest)]
         yield ("\n" + "\n".join(said) + "\n").encode()
+
+
+def _count(trail: Sequence[TrailEntry]) -> str:
+    return "1 entry" if len(trail) == 1 else f"{len(trail)} entries"
 
 
 def _whose(trail: Sequence[TrailEntry], person: Person, whose: str) -> str:
     said = f"Under the address {whose}."
     for at in dict.fromkeys(_moment(at) for at in person.erased.values()):
         said += f" Somebody on record under it was erased on {at}."
+    problem = parse_address(whose).problem
+    if problem is not None:
+        said += f" It can be no address: {problem}. {words.MISWRITTEN}"
     if not person.subjects and not trail:
         said += " Nothing is on record."
     return fill(said, _WIDTH)
 
 
-def _event(entry: TrailEntry) -> list[str]:
+def _event(entry: TrailEntry, here: Collection[str]) -> list[str]:
     leaf = entry.leaf
     said = _EVENTS.get(leaf.type, f"An entry of the kind {leaf.type}")
     about = [
@@ -107,7 +119,10 @@ def _event(entry: TrailEntry) -> list[str]:
     elif event is not None and event.event is RecordedKind.REVOKE:
         about.append("concerning everybody who sends")
     said = " ".join([said, *filter(None, about)]) + "."
-    return [said, *(_evidence(event, entry) if event is not None else ())]
+    if event is None:
+        return [said]
+    others = [f"{label}: {text}" for label, text in linked.sentences_of(event, leaf.subject, here)]
+    return [said, *_evidence(event, entry), *others]
 
 
 def _evidence(event: ConsentEvent, entry: TrailEntry) -> Iterator[str]:
@@ -116,6 +131,8 @@ def _evidence(event: ConsentEvent, entry: TrailEntry) -> Iterator[str]:
         yield f"Address: {address}"
     if event.text:
         yield f"Their words: “{event.text}”"
+    if event.why:
+        yield f"Reason given: “{event.why}”"
     evidence = event.evidence
     if evidence is None:
         return

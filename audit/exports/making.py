@@ -30,12 +30,16 @@ from consent.senders import SenderRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where an export reads: ``at_once`` in one state, ``apart`` each statement by itself."""
+    """Where an export reads: ``at_once`` in one state, ``apart`` each statement by itself.
+
+    ``named``: what the organisation is called, as the report is to say.
+    """
 
     organisation: str
     at_once: Reading
     apart: Reading
     keys: KeyRing
+    named: str | None = None
 
 
 def make_export(
@@ -122,6 +126,7 @@ def _documents(
             trail,
             person,
             organisation=source.organisation,
+            named=source.named,
             whose=whose,
             as_of=as_of,
             checked=checked,

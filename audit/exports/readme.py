@@ -40,14 +40,19 @@ Formats are public ones: RFC 6962 (hashes) and, at c2sp.org, signed-note, tlog-c
 tlog-tiles. A log's folder is what those call a log, so that other people's programs read it.
 What is withheld says why: erased (the person's data was destroyed), key_destroyed (its time is
 over), confidential (it holds what keeps an erased person suppressed), damaged, or not_asked (it
-concerns another sender).
+concerns another sender, or was recorded beside the period). The answer counts them.
+Files in the archive bear no dates, rights or remarks of their own. Unpacked and packed again it
+has the same content, and is not the file that was made: the answer says so.
 
 WHAT IS PROVED, IF IT IS GENUINE
   - The entries stand in the log that was signed, at these places, as they are here.
   - The log was only ever added to, from each checkpoint here to the next.
-  - Of a whole log, or a range of it, no entry is missing.
+  - Of a whole log, or a range of it, no entry is missing. That a range is all that was recorded in
+    a period is shown by the entries beside it, one earlier and one later, which are not told.
   - Of a person's trail none is missing: each entry names the one before (subject_seq, prev), and
-    an entry of type index holds the root over the last entry of every person.
+    an entry of type index holds the root over the last entry of every person. The answer says as
+    of when: of what was recorded later nothing is proved. Whoever a link says is the same person
+    is here, too, and nothing is withheld as erased but of somebody whose erasure is here.
   - What is disclosed is what was recorded: commit is HMAC-SHA-256 of the payload under the salt.
   - trail.jsonl and trail.csv tell these entries and nothing else: verify.py writes them anew.
 WHAT IS NOT PROVED

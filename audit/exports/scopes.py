@@ -57,9 +57,13 @@ class Planned:
 
     def is_wanted(self) -> Wanted:
         """Which entries of the parts hold what was asked for."""
-        if self.asked.scope is not ScopeKind.SENDER:
+        asked = self.asked
+        if asked.scope is ScopeKind.PERSON:
             return lambda _: True
-        return lambda entry: _concerns(entry, self.asked.sender or "", self.sender_name or "")
+        if asked.scope is ScopeKind.PERIOD:
+            return lambda entry: _is_in(asked, entry)
+        sender, name = asked.sender or "", self.sender_name or ""
+        return lambda entry: _is_in(asked, entry) and _concerns(entry, sender, name)
 
     def stated(self) -> dict[str, object]:
         """What the manifest says that was asked for."""
@@ -112,14 +116,15 @@ def count_of(connection: Connection, organisation: str, parts: Sequence[Trail | 
 def _bounds(
     connection: Connection, organisation: str, asked: Asked, indexes: Sequence[SubjectIndex]
 ) -> tuple[tuple[int, int], ...]:
-    """Of each log, the entries that were recorded in the period."""
+    """Of each log, the entries that were recorded in the period, and who stands beside them:
+    that one is earlier and the other later proves that none was left out."""
     found = []
     for index in indexes:
         size = ledger_log.head(connection, organisation, index.log).size
         times = _Times(connection, organisation, index.log, size)
         start = 0 if asked.since is None else bisect_left(times, asked.since)
         end = size if asked.until is None else bisect_left(times, asked.until)
-        found.append((start, max(start, end)))
+        found.append((max(start - 1, 0), min(max(start, end) + 1, size)))
     return tuple(found)
 
 
@@ -136,6 +141,11 @@ class _Times(Sequence[datetime]):
     def __getitem__(self, index: int) -> datetime:  # type: ignore[override]
         (entry,) = read_entries(*self._place, index, index + 1)
         return entry.recorded_at
+
+
+def _is_in(asked: Asked, entry: TrailEntry) -> bool:
+    at = entry.leaf.recorded_at
+    return (asked.since is None or at >= asked.since) and (asked.until is None or at < asked.until)
 
 
 def _concerns(entry: TrailEntry, sender: str, name: str) -> bool:

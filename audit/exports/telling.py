@@ -21,7 +21,7 @@ from audit.exports.rows import (
     json_line,
 )
 from audit.exports.spool import Spool
-from audit.opened import EntryOpener, Opened, Withheld
+from audit.opened import EntryOpener, Withheld
 from audit.trail import TrailEntry, in_order, opened_of
 from consent.keys.key_ring import KeyRing
 from consent.ledger.entries import Entry, read_entries
@@ -91,8 +91,8 @@ def tell(
 
 
 def without_payload(entry: TrailEntry) -> TrailEntry:
-    """The same with its payload withheld, if it has one that could be told."""
-    if not isinstance(entry.opened, Opened):
+    """The same with its payload withheld, if it ever had one."""
+    if entry.opened is None:
         return entry
     return replace(entry, opened=Withheld.NOT_ASKED)
 

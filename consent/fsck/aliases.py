@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam
 from consent.among import ByMany
 from consent.keys.key_ring import KeyRing
 from consent.ledger.tables import subject, subject_alias
-from consent.rows import run
+from consent.rows import fetch
 from jurisdictions.addresses import spellings_of_normalised
 
 Alias = tuple[int, bytes]
@@ -40,8 +40,7 @@ class Aliases:
     def _rows(self, ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
         if self._connection.dialect.name == "sqlite":
             statement = f"{_BY_SUBJECT_ON_SQLITE}({', '.join('?' * len(ids))})"
-            rows = run(self._connection, statement, (self._organisation, *ids))
-            return list(rows.fetchall())
+            return fetch(self._connection, statement, (self._organisation, *ids))
         wanted = {"organisation": self._organisation, "ids": list(ids)}
         return _BY_SUBJECT.execute(self._connection, wanted).all()
 

@@ -1,12 +1,13 @@
 """One log recomputed from its leaves up, in order of index."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
 from consent import retention
+from consent.among import ByMany
 from consent.events import RecordedKind
 from consent.fsck.damage import Damage, Kind, Progress
 from consent.fsck.payloads import COLUMNS, Payloads
@@ -25,6 +26,28 @@ from consent.ledger.tiles import EMPTY_EDGE, TILE_WIDTH, Edge, Tile
 from consent.ledger.tree import HASH_SIZE, leaf_hash
 
 ENTRIES_AT_ONCE = 8 * TILE_WIDTH
+_SUBJECT_KEY = KeyKind.SUBJECT.value
+
+
+class _Entry(NamedTuple):
+    """A row of a log with its payload's, if it is read here and is there."""
+
+    idx: int
+    event_id: bytes
+    subject: bytes | None
+    subject_seq: int | None
+    recorded_at: int
+    leaf: bytes
+    leaf_hash: bytes
+    schema_version: int
+    key_kind: str | None
+    key_version: int
+    algorithm: int
+    nonce: bytes
+    ciphertext: bytes
+    sealed_for: bytes | None
+    filed_under: str
+    before_hash: bytes | None
 
 
 class LogInspection:
@@ -54,7 +77,7 @@ class LogInspection:
         whole = tail is None or tail >= head.size
         self.start = 0 if whole else (head.size - (tail or 0)) // TILE_WIDTH * TILE_WIDTH
         self._edge = EMPTY_EDGE
-        self._keys_gone: set[tuple[str, int]] = set()
+        self._keys_gone: set[tuple[str | None, int]] = set()
         self._is_tail = tail is not None
 
     def damages(self, progress: Progress) -> Iterator[Damage]:
@@ -81,28 +104,29 @@ class LogInspection:
     def _part(self, start: int, end: int, stored_edge: Edge | None) -> Iterator[Damage]:
         statement = _ROWS if self._by_person else _ROWS_WITH_CHAIN
         wanted = {**self._of_log, "start": start, "end": end}
-        rows = self._connection.execute(statement, wanted).all()
+        rows = [_Entry._make(row) for row in statement.fetch(self._connection, wanted)]
         if not self._by_person:
             self._payloads.prepare(row.subject for row in rows if row.subject is not None)
-        in_tiles = self._hashes_in_tiles(start, end, stored_edge)
+        in_tiles = _InTiles(lambda: self._hashes_in_tiles(start, end, stored_edge))
         hashes: list[bytes] = []
         for row in rows:
             index = start + len(hashes)
             if row.idx > index:
                 yield self._gap(index, row.idx)
-                hashes += [in_tiles.get(missing, b"\0" * 32) for missing in range(index, row.idx)]
-            yield from self._entry(row, in_tiles.get(row.idx), hashes)
+                hashes += in_tiles.of(range(index, row.idx))
+            yield from self._entry(row, in_tiles, hashes)
         if start + len(hashes) < end:
             index = start + len(hashes)
             yield self._gap(index, end)
-            hashes += [in_tiles.get(missing, b"\0" * 32) for missing in range(index, end)]
+            hashes += in_tiles.of(range(index, end))
         yield from self._grow(hashes, end)
 
-    def _entry(self, row: Any, in_tile: bytes | None, hashes: list[bytes]) -> Iterator[Damage]:
+    def _entry(self, row: _Entry, in_tiles: "_InTiles", hashes: list[bytes]) -> Iterator[Damage]:
         """Look at one row, and put the hash by which the tree goes on at the end of ``hashes``."""
-        index: int = row.idx
+        index = row.idx
         hashed = leaf_hash(row.leaf)
         if hashed != row.leaf_hash:
+            in_tile = in_tiles.get(index)
             if hashed == in_tile:
                 yield self._damage(index, Kind.LEAF_HASH, "the stored hash is not the leaf's")
             else:
@@ -121,17 +145,18 @@ class LogInspection:
             )
         if not self._by_person:
             yield from self._chain(leaf, row)
-        if not (self._by_person and (row.key_kind == KeyKind.SUBJECT or row.subject is not None)):
+            yield from self._payload(leaf, row)
+        elif row.subject is None and row.key_kind != _SUBJECT_KEY:
             yield from self._payload(leaf, row)
 
-    def _chain(self, leaf: Leaf, row: Any) -> Iterator[Damage]:
+    def _chain(self, leaf: Leaf, row: _Entry) -> Iterator[Damage]:
         before = None if row.before_hash is None else row.before_hash.hex()
         if leaf.prev != before:
             yield self._damage(
                 row.idx, Kind.CHAIN, "the leaf does not follow on its subject's entry before it"
             )
 
-    def _payload(self, leaf: Leaf, row: Any) -> Iterator[Damage]:
+    def _payload(self, leaf: Leaf, row: _Entry) -> Iterator[Damage]:
         if row.key_kind is None:
             # Of an erased person it is gone, and ``people.py`` knows who is; here it may be so.
             if leaf.commit is not None and row.subject is None:
@@ -140,7 +165,7 @@ class LogInspection:
         try:
             payload = self._payloads.open(leaf, row.event_id, row.subject, row)
         except UnknownKeyError as error:
-            if row.key_kind == KeyKind.SUBJECT:
+            if row.key_kind == _SUBJECT_KEY:
                 yield self._damage(row.idx, Kind.PAYLOAD, error.detail)
             else:
                 yield from self._without_key(row)
@@ -150,7 +175,7 @@ class LogInspection:
             if self._suppressions is not None and leaf.type == RecordedKind.ERASE:
                 self._suppressions.follow_erasure(row.idx, leaf, payload)
 
-    def _without_key(self, row: Any) -> Iterator[Damage]:
+    def _without_key(self, row: _Entry) -> Iterator[Damage]:
         """A month's key that is gone must be said to be: that is how its retention ends."""
         key = (row.key_kind, row.key_version)
         # At a start the ends of the logs are looked at before the journal has told a restored copy
@@ -258,20 +283,48 @@ class LogInspection:
         return Damage(self._head.organisation, self._head.log, index, kind, detail)
 
 
-def _unlike(leaf: Leaf, row: Any, head: GrownLog) -> list[str]:
+class _InTiles:
+    """What the tiles say that the leaves' hashes are; read only when somebody has to ask them."""
+
+    def __init__(self, read: Callable[[], Mapping[int, bytes]]) -> None:
+        self._read = read
+        self._hashes: Mapping[int, bytes] | None = None
+
+    def get(self, index: int) -> bytes | None:
+        if self._hashes is None:
+            self._hashes = self._read()
+        return self._hashes.get(index)
+
+    def of(self, indexes: range) -> list[bytes]:
+        """The hashes of entries that are not there; zeros where the tiles are not either."""
+        return [self.get(index) or b"\0" * HASH_SIZE for index in indexes]
+
+
+def _unlike(leaf: Leaf, row: _Entry, head: GrownLog) -> list[str]:
     """The columns of a row that its leaf contradicts."""
     subject = None if row.subject is None else row.subject.hex()
-    told = (
-        ("organisation", leaf.organisation, head.organisation),
-        ("log", leaf.log, head.log.value),
-        ("event_id", leaf.event_id, row.event_id.hex()),
-        ("subject", leaf.subject, subject),
-        ("subject_seq", leaf.subject_seq, row.subject_seq),
-        ("recorded_at", microseconds_of(leaf.recorded_at), row.recorded_at),
+    said = (
+        leaf.organisation,
+        leaf.log,
+        leaf.event_id,
+        leaf.subject,
+        leaf.subject_seq,
+        microseconds_of(leaf.recorded_at),
     )
-    return [name for name, said, stored in told if said != stored]
+    stored = (
+        head.organisation,
+        head.log,
+        row.event_id.hex(),
+        subject,
+        row.subject_seq,
+        row.recorded_at,
+    )
+    if said == stored:
+        return []
+    return [name for name, *both in zip(_COMPARED, said, stored, strict=True) if both[0] != both[1]]
 
 
+_COMPARED = ("organisation", "log", "event_id", "subject", "subject_seq", "recorded_at")
 _E = log_entry.c
 _BEFORE = log_entry.alias("before")
 _COLUMNS = (
@@ -284,28 +337,39 @@ _COLUMNS = (
     _E.leaf_hash,
     *COLUMNS,
 )
-_JOINED = log_entry.outerjoin(log_payload, log_payload.c.event_id == _E.event_id)
 _WHERE = (
     _E.organisation == bindparam("organisation"),
     _E.log == bindparam("log"),
     _E.idx >= bindparam("start"),
     _E.idx < bindparam("end"),
 )
-_ROWS = sa.select(*_COLUMNS).select_from(_JOINED).where(*_WHERE).order_by(_E.idx)
-_ROWS_WITH_CHAIN = (
-    sa.select(*_COLUMNS, _BEFORE.c.leaf_hash.label("before_hash"))
-    .select_from(
-        _JOINED.outerjoin(
-            _BEFORE,
-            sa.and_(
-                _BEFORE.c.subject == _E.subject,
-                _BEFORE.c.log == _E.log,
-                _BEFORE.c.subject_seq == _E.subject_seq - 1,
-            ),
-        )
+_OF_NOBODY = sa.case((_E.subject.is_(None), _E.event_id))
+"""Of a person's entry it is null, so that nothing is read of the payload."""
+_ROWS = ByMany(
+    lambda _: (
+        sa.select(*_COLUMNS, sa.null().label("before_hash"))
+        .select_from(log_entry.outerjoin(log_payload, log_payload.c.event_id == _OF_NOBODY))
+        .where(*_WHERE)
+        .order_by(_E.idx)
     )
-    .where(*_WHERE)
-    .order_by(_E.idx)
+)
+_JOINED = log_entry.outerjoin(log_payload, log_payload.c.event_id == _E.event_id)
+_ROWS_WITH_CHAIN = ByMany(
+    lambda _: (
+        sa.select(*_COLUMNS, _BEFORE.c.leaf_hash.label("before_hash"))
+        .select_from(
+            _JOINED.outerjoin(
+                _BEFORE,
+                sa.and_(
+                    _BEFORE.c.subject == _E.subject,
+                    _BEFORE.c.log == _E.log,
+                    _BEFORE.c.subject_seq == _E.subject_seq - 1,
+                ),
+            )
+        )
+        .where(*_WHERE)
+        .order_by(_E.idx)
+    )
 )
 _BEYOND = sa.select(_E.idx).where(
     _E.organisation == bindparam("organisation"),

@@ -1,6 +1,5 @@
 """Opening payloads by the thousand, each with the key that its row names."""
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from consent.keys.sealing import KeyKind, PayloadContext, SealingKey, open_paylo
 from consent.ledger.leaf import Leaf
 from consent.ledger.tables import log_payload, subject_key
 
-KEYS_KEPT = 8192
+_SUBJECT = KeyKind.SUBJECT.value
 COLUMNS = (
     log_payload.c.schema_version,
     log_payload.c.key_kind,
@@ -41,7 +40,7 @@ _KEYS = ByMany(
 
 
 class Payloads:
-    """Opens the payloads of one organisation. Keeps some thousand keys, and no more."""
+    """Opens the payloads of one organisation. Keeps the keys of those prepared, and no more."""
 
     def __init__(self, connection: Connection, organisation: str, keys: KeyRing) -> None:
         self._connection = connection
@@ -49,7 +48,7 @@ class Payloads:
         self._keys = keys
         self._wrapped: dict[tuple[bytes, int], bytes] = {}
         self._damaged_keys: dict[bytes, list[str]] = {}
-        self._subject_keys: OrderedDict[tuple[bytes, int], SealingKey] = OrderedDict()
+        self._subject_keys: dict[tuple[bytes, int], SealingKey] = {}
 
     def prepare(self, subjects: Iterable[bytes]) -> None:
         """Read the wrapped keys of these subjects, in one statement; earlier ones are dropped."""
@@ -57,6 +56,7 @@ class Payloads:
         rows = _KEYS.fetch(self._connection, wanted) if wanted["ids"] else ()
         self._wrapped = {}
         self._damaged_keys = {}
+        self._subject_keys = {}
         for id_, version, under, wrapped in rows:
             self._wrapped[id_, version] = wrapped
             if under != int.from_bytes(wrapped[1:5], "big"):
@@ -77,7 +77,7 @@ class Payloads:
         """
         if row.filed_under != self._organisation:
             raise BrokenSealError("a payload is filed under another organisation than its entry")
-        if row.key_kind == KeyKind.SUBJECT:
+        if row.key_kind == _SUBJECT:
             if row.sealed_for is None or row.sealed_for != subject:
                 raise BrokenSealError("a payload is filed under another person than its entry")
             key = self._subject_key(row.sealed_for, row.key_version)
@@ -108,8 +108,6 @@ class Payloads:
             raise UnknownKeyError(f"the person's key of version {version} is not there")
         key = self._keys.unwrap_subject_key(self._organisation, subject, version, wrapped)
         self._subject_keys[name] = key
-        if len(self._subject_keys) > KEYS_KEPT:
-            self._subject_keys.popitem(last=False)
         return key
 
 

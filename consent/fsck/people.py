@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
-from operator import attrgetter
-from typing import Any
+from operator import itemgetter
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -28,6 +28,55 @@ from consent.reviews import Outcome, Review
 from consent.standing import Change, KeptEvent, Standing, change_of
 
 PEOPLE_AT_ONCE = 256
+_ID_DIGITS = 4
+"""So many bytes of an id are enough to share people out by."""
+_SUBJECT_KEY = KeyKind.SUBJECT.value
+_ERASE = RecordedKind.ERASE.value
+_HOLD = RecordedKind.HOLD.value
+
+
+class People(NamedTuple):
+    """Everybody whose id comes behind ``after``, up to and with ``until``; None: to the end."""
+
+    after: bytes = b""
+    until: bytes | None = None
+
+
+EVERYBODY = People()
+
+
+def shared_out(shares: int) -> list[People]:
+    """Everybody in that many shares; ids are random, so they are about of one size."""
+    ends = [(256**_ID_DIGITS * n // shares).to_bytes(_ID_DIGITS, "big") for n in range(1, shares)]
+    return [People(after, until) for after, until in zip([b"", *ends], [*ends, None], strict=True)]
+
+
+class _Someone(NamedTuple):
+    """A row of ``subject``."""
+
+    id: bytes
+    head_seq: int
+    head_leaf_hash: bytes | None
+    erased_at: datetime | None
+
+
+class _Entry(NamedTuple):
+    """A row of the consent log with its payload's; ``key_kind`` is None where that is gone."""
+
+    subject: bytes
+    idx: int
+    subject_seq: int | None
+    leaf: bytes
+    leaf_hash: bytes
+    event_id: bytes
+    schema_version: int
+    key_kind: str | None
+    key_version: int
+    algorithm: int
+    nonce: bytes
+    ciphertext: bytes
+    sealed_for: bytes | None
+    filed_under: str
 
 
 @dataclass(slots=True)
@@ -54,13 +103,18 @@ def walk(
     keys: KeyRing,
     suppressions: Suppressions,
     progress: Progress,
+    among: People = EVERYBODY,
 ) -> Iterator[Person]:
-    """Everybody in order of id, with what is wrong with them."""
+    """Everybody ``among`` those, in order of id, with what is wrong with them."""
     walking = _Walk(connection, organisation, keys, suppressions)
-    after = b""
+    after, until = among
     while True:
         wanted = {"organisation": organisation, "after": after, "count": PEOPLE_AT_ONCE}
-        rows = connection.execute(_PEOPLE, wanted).all()
+        if until is None:
+            found = _PEOPLE.fetch(connection, wanted)
+        else:
+            found = _PEOPLE_UNTIL.fetch(connection, {**wanted, "until": until})
+        rows = [_Someone._make(row) for row in found]
         if rows:
             yield from walking.some(rows)
             progress(len(rows))
@@ -98,7 +152,7 @@ class _Trail:
     addresses: set[str] = field(default_factory=set)
     began_as_stranger: bool = False
 
-    def go_on(self, entry: Any) -> None:
+    def go_on(self, entry: _Entry) -> None:
         """Take ``entry`` for the last one; a place that it does not say is the next."""
         self.seq = self.seq + 1 if entry.subject_seq is None else entry.subject_seq
         self.last, self.index = entry.leaf_hash, entry.idx
@@ -116,15 +170,15 @@ class _Walk:
         self._aliases = Aliases(connection, organisation, keys)
         self._reviews: dict[bytes, list[Review]] = {}
 
-    def some(self, people: Sequence[Any]) -> Iterator[Person]:
+    def some(self, people: Sequence[_Someone]) -> Iterator[Person]:
         ids = [row.id for row in people]
         self._payloads.prepare(ids)
         standings = standing.load_rows(self._connection, self._organisation, ids)
         aliases = self._aliases.load(ids)
         wanted = {"organisation": self._organisation, "ids": ids}
         self._reviews = reviews.load_of(self._connection, self._organisation, ids)
-        entries = _ENTRIES.execute(self._connection, wanted).all()
-        by_person = {id_: list(some) for id_, some in groupby(entries, key=attrgetter("subject"))}
+        entries = map(_Entry._make, _ENTRIES.fetch(self._connection, wanted))
+        by_person = {id_: list(some) for id_, some in groupby(entries, key=itemgetter(0))}
         for row in people:
             person, trail = self._person(row, by_person.get(row.id, ()))
             self._compare(person, trail, standings.get(row.id))
@@ -133,11 +187,11 @@ class _Walk:
             self._compare_aliases(person, trail, aliases.get(row.id, ()))
             yield person
 
-    def _person(self, row: Any, entries: Iterable[Any]) -> tuple[Person, _Trail]:
+    def _person(self, row: _Someone, entries: Iterable[_Entry]) -> tuple[Person, _Trail]:
         person = Person(row.id, row.head_seq, row.erased_at is not None, None, stands=False)
         trail = _Trail()
         for entry in entries:
-            person.damages += self._follow(trail, entry, erased=person.erased)
+            self._follow(person, trail, entry)
         if (trail.seq, trail.last) != (row.head_seq, row.head_leaf_hash):
             detail = (
                 f"the person's head says {row.head_seq} entries, and their chain has {trail.seq}"
@@ -198,7 +252,8 @@ class _Walk:
                 detail = f"the review of a held reply {what}"
                 person.damages.append(self._damage(expected.idx, Kind.REVIEW, detail))
 
-    def _follow(self, trail: _Trail, entry: Any, *, erased: bool) -> Iterator[Damage]:
+    def _follow(self, person: Person, trail: _Trail, entry: _Entry) -> None:
+        """Read one entry, and name what is wrong with it."""
         try:
             leaf = decode_leaf(entry.leaf)
         except DamagedLogError:
@@ -208,34 +263,37 @@ class _Walk:
         before = None if trail.last is None else trail.last.hex()
         if entry.subject_seq != trail.seq + 1 or leaf.prev != before:
             detail = "the entry does not follow on its person's entry before it"
-            yield self._damage(entry.idx, Kind.CHAIN, detail)
+            person.damages.append(self._damage(entry.idx, Kind.CHAIN, detail))
             trail.readable = False
         trail.go_on(entry)
-        if erased and leaf.type == RecordedKind.HOLD:
+        if person.erased and leaf.type == _HOLD:
             trail.reviews[entry.idx] = reviews.opened_by_leaf(
                 leaf, entry.idx, entry.event_id, entry.subject
             )
-        if entry.key_kind is None:
-            if leaf.commit is not None and not (erased and leaf.type != RecordedKind.ERASE):
-                trail.readable = False
-                yield self._damage(entry.idx, Kind.PAYLOAD, "the payload is not there")
-            return
-        if erased and entry.key_kind == KeyKind.SUBJECT:
+        if person.erased and entry.key_kind == _SUBJECT_KEY:
             detail = "the payload of an erased person is still there"
-            yield self._damage(entry.idx, Kind.PAYLOAD, detail)
-            return
+            person.damages.append(self._damage(entry.idx, Kind.PAYLOAD, detail))
+        elif entry.key_kind is not None:
+            self._open(person, trail, entry, leaf)
+        elif leaf.commit is not None and not (person.erased and leaf.type != _ERASE):
+            trail.readable = False
+            detail = "the payload is not there"
+            person.damages.append(self._damage(entry.idx, Kind.PAYLOAD, detail))
+
+    def _open(self, person: Person, trail: _Trail, entry: _Entry, leaf: Leaf) -> None:
         try:
             payload = self._payloads.open(leaf, entry.event_id, entry.subject, entry)
             self._take(trail, entry, leaf, payload)
         except (BrokenSealError, UnknownKeyError) as error:
             trail.readable = False
-            yield self._damage(entry.idx, Kind.PAYLOAD, error.detail)
+            person.damages.append(self._damage(entry.idx, Kind.PAYLOAD, error.detail))
         except (msgspec.MsgspecError, KeyError):
             trail.readable = False
-            yield self._damage(entry.idx, Kind.PAYLOAD, "the payload is no event")
+            detail = "the payload is no event"
+            person.damages.append(self._damage(entry.idx, Kind.PAYLOAD, detail))
 
-    def _take(self, trail: _Trail, entry: Any, leaf: Leaf, payload: bytes) -> None:
-        if leaf.type == RecordedKind.ERASE:
+    def _take(self, trail: _Trail, entry: _Entry, leaf: Leaf, payload: bytes) -> None:
+        if leaf.type == _ERASE:
             self._suppressions.follow_erasure(entry.idx, leaf, payload)
             return
         event, address = decode_payload(payload)
@@ -263,12 +321,23 @@ class _Walk:
 
 
 _E = log_entry.c
-_PEOPLE = (
-    sa.select(subject.c.id, subject.c.head_seq, subject.c.head_leaf_hash, subject.c.erased_at)
-    .where(subject.c.organisation == bindparam("organisation"), subject.c.id > bindparam("after"))
-    .order_by(subject.c.id)
-    .limit(bindparam("count"))
-)
+_S = subject.c
+
+
+def _people(*narrowed: sa.ColumnElement[bool]) -> ByMany:
+    return ByMany(
+        lambda _: (
+            sa.select(_S.id, _S.head_seq, _S.head_leaf_hash, _S.erased_at)
+            .where(_S.organisation == bindparam("organisation"), _S.id > bindparam("after"))
+            .where(*narrowed)
+            .order_by(_S.id)
+            .limit(bindparam("count"))
+        )
+    )
+
+
+_PEOPLE = _people()
+_PEOPLE_UNTIL = _people(_S.id <= bindparam("until"))
 _ENTRIES = ByMany(
     lambda among: (
         sa.select(_E.subject, _E.idx, _E.subject_seq, _E.leaf, _E.leaf_hash, _E.event_id, *COLUMNS)

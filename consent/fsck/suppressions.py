@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
 from consent import suppression
+from consent.among import ByMany
 from consent.erasure import ErasureRecord, suppressed_by
 from consent.fsck.damage import Damage, Kind
 from consent.keys.key_ring import KeyRing
@@ -85,10 +86,9 @@ class Suppressions:
     def _look_for(self, expected: Sequence[_Expected]) -> Iterator[Damage]:
         tokens = [token for one in expected for token in one.tokens]
         wanted = {"organisation": self._organisation, "tokens": tokens}
-        rows = self._connection.execute(_ROWS, wanted).all()
         found = {
-            (row.token, row.kind, row.idx): (row.token_version, *_said(row._asdict()))
-            for row in rows
+            (token, kind, index): (version, *said)
+            for token, kind, index, version, *said in _ROWS.fetch(self._connection, wanted)
         }
         for one in expected:
             kind, index = one.row["kind"], one.row["idx"]
@@ -115,9 +115,14 @@ def _said(row: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 _SAID = ("occurred_at", "sender", "channel", "purpose", "brand", "via")
-_ROWS = sa.select(table).where(
-    table.c.organisation == bindparam("organisation"),
-    table.c.token.in_(bindparam("tokens", expanding=True)),
+_ROWS = ByMany(
+    lambda among: sa.select(
+        table.c.token,
+        table.c.kind,
+        table.c.idx,
+        table.c.token_version,
+        *(table.c[name] for name in _SAID),
+    ).where(table.c.organisation == bindparam("organisation"), among(table.c.token, "tokens"))
 )
 _WITH_ENTRIES = (
     sa.select(table.c.idx, log_entry.c.leaf)

@@ -6,9 +6,9 @@ it. Nonces are random: a counter would repeat itself in a restored backup.
 
 import hmac
 import os
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import lru_cache
+from struct import Struct
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -47,8 +47,7 @@ class Algorithm(IntEnum):
     AES_256_GCM_SIV = 2
 
 
-@dataclass(frozen=True, slots=True)
-class SealingKey:
+class SealingKey(msgspec.Struct, frozen=True):
     """A key ready for use, with its cipher set up. It never shows its bytes."""
 
     kind: KeyKind
@@ -82,13 +81,12 @@ class OpenedPayload(msgspec.Struct, frozen=True):
     salt: bytes
 
 
+_length = Struct(">I").pack
+
+
 def framed(*parts: bytes) -> bytes:
     """Join parts, each with its length before it, so that no two lists give the same bytes."""
-    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
-
-
-_framed_for_all = lru_cache(maxsize=1024)(framed)
-"""The same for what many values are bound to alike; nothing of one person's comes here."""
+    return b"".join([_length(len(part)) + part for part in parts])
 
 
 def commitment(salt: bytes, canonical_payload: bytes) -> bytes:
@@ -157,20 +155,36 @@ def key_version_of(sealed: bytes) -> int:
     return int.from_bytes(sealed[1:_HEADER_SIZE], "big")
 
 
+@lru_cache(maxsize=1024)
 def _sealed_binding(header: bytes, kind: KeyKind, organisation: str) -> bytes:
-    return _framed_for_all(b"cleartosend/sealed", header, kind.encode(), organisation.encode())
+    return framed(b"cleartosend/sealed", header, kind.encode(), organisation.encode())
 
 
 def _payload_binding(context: PayloadContext, kind: KeyKind, version: int, algorithm: int) -> bytes:
-    before = _framed_for_all(b"cleartosend/payload", context.organisation.encode())
-    after = _framed_for_all(
-        context.type.encode(),
-        context.schema_version.to_bytes(4, "big"),
+    return (
+        _before_a_person(context.organisation)
+        + framed(context.subject or b"", context.event_id)
+        + _behind_a_person(context.type, context.schema_version, kind, version, algorithm)
+    )
+
+
+# Kept is what many values are bound to alike; nothing of one person's comes here.
+@lru_cache(maxsize=1024)
+def _before_a_person(organisation: str) -> bytes:
+    return framed(b"cleartosend/payload", organisation.encode())
+
+
+@lru_cache(maxsize=1024)
+def _behind_a_person(
+    type_: str, schema_version: int, kind: KeyKind, version: int, algorithm: int
+) -> bytes:
+    return framed(
+        type_.encode(),
+        schema_version.to_bytes(4, "big"),
         kind.encode(),
         version.to_bytes(4, "big"),
         bytes((algorithm,)),
     )
-    return before + framed(context.subject or b"", context.event_id) + after
 
 
 def _decrypt(key: SealingKey, nonce: bytes, ciphertext: bytes, bound_to: bytes) -> bytes:

@@ -117,7 +117,7 @@ def append_many(
     if not entries:
         return []
     at = recorded_at.astimezone(UTC)
-    batch = _Batch(organisation, log, at, microseconds_of(at))
+    batch = _Batch(organisation, log.value, at, microseconds_of(at))
     # The row lock makes batches queue here, so indexes have no gaps and no forks.
     found = _LOCK_EDGE.fetch(connection, {"organisation": organisation, "log": log.value})
     if not found:
@@ -170,7 +170,7 @@ class _Batch(msgspec.Struct, frozen=True):
     """What the entries of one append have in common."""
 
     organisation: str
-    log: Log
+    log: str
     recorded_at: datetime
     recorded_us: int
 
@@ -235,7 +235,7 @@ def _row_of(entry: SealedEntry, batch: _Batch, index: int, last: Chain) -> tuple
             commit=None if entry.payload is None else entry.payload.commit.hex(),
             event_id=entry.event_id.hex(),
             level=entry.level,
-            log=batch.log.value,
+            log=batch.log,
             occurred_at=entry.occurred_at.astimezone(UTC),
             organisation=batch.organisation,
             prev=None if last.leaf_hash is None else last.leaf_hash.hex(),
@@ -251,7 +251,7 @@ def _row_of(entry: SealedEntry, batch: _Batch, index: int, last: Chain) -> tuple
     )
     return (
         batch.organisation,
-        batch.log.value,
+        batch.log,
         index,
         entry.event_id,
         subject,
@@ -282,7 +282,7 @@ def _payload_row_of(
 def _tile_row_of(tile: tiles.Tile, batch: _Batch) -> dict[str, Any]:
     return {
         "organisation": batch.organisation,
-        "log": batch.log.value,
+        "log": batch.log,
         "level": tile.level,
         "n": tile.n,
         "hashes": tile.hashes,
@@ -292,7 +292,7 @@ def _tile_row_of(tile: tiles.Tile, batch: _Batch) -> dict[str, Any]:
 def _move_head(
     connection: Connection, batch: _Batch, *, edge: tiles.Edge, to: tiles.Edge, epoch: int
 ) -> None:
-    this = (batch.organisation, batch.log.value, edge.size, epoch)
+    this = (batch.organisation, batch.log, edge.size, epoch)
     moved = run(connection, _MOVE_HEAD, (to.size, to.joined(), *this))
     if moved.rowcount != 1:
         raise HeadMovedError(f"the head of the log {batch.log} was moved by somebody else")

@@ -1,6 +1,6 @@
 """Deciding again: byte for byte the same, or it says what differs and what that changed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from audit.replay import Cause, Replay, Replayed
 from audit.reports import Outcome
 from audit.rested_on import HistoryProof, RegistryProof
 from audit.tables import decision_alias
-from consent import linking, standing, tables
+from consent import linking, standing, suppression, tables
 from consent.events import RecordedKind
 from consent.keys.sealing import KeyKind
 from consent.ledger.identifiers import id_of
@@ -50,6 +50,7 @@ def replay_all(
     release: Release = RELEASE,
     kept: Mapping[str, Release] | None = None,
     version: Mapping[str, str] | None = None,
+    addresses: Sequence[Address] = (),
 ) -> list[Replayed | ComplianceError]:
     ids = [id_of("chk", str(answer.id)) for answer in answers]
     found = decisions.find_many(desk.connection, desk.organisation, ids, keys=desk.gate.keys)
@@ -64,7 +65,8 @@ def replay_all(
         versions=version or versions(),
     )
     assert all(isinstance(one, decisions.RecordedDecision) for one in recorded), recorded
-    return again.run(recorded)  # type: ignore[arg-type]
+    given = dict(zip(ids, addresses, strict=False))
+    return again.run(recorded, given)  # type: ignore[arg-type]
 
 
 def replayed(desk: Desk, answer: CheckAnswer, **given: Any) -> Replayed:
@@ -175,6 +177,39 @@ def test_a_stranger_s_decision_is_made_again_before_and_after_they_are_known(des
     again = replayed(desk, answer)
     assert_same(again)
     assert again.proof.history is HistoryProof.COMPLETE
+
+
+def test_a_stranger_s_decision_is_made_again_whole_by_who_knows_the_address(desk: Desk) -> None:
+    eve, voice = parse_address(EVE), {"channel": Channel.VOICE}
+    desk.load_registry("us-test", "2026-11-01", f"{EVE},true\n")
+    before = desk.check_one(desk.a_check(EVE, **voice))
+    _erase(desk, eve)
+    after = desk.at(BY_DAY + timedelta(hours=1)).check_one(desk.a_check(EVE, **voice))
+    again = replayed(desk, after, addresses=[eve])
+    assert_same(again)
+    assert again.proof.history is HistoryProof.COMPLETE
+    assert again.proof.registries == {"us-test": RegistryProof.ASKED_AGAIN}
+    (gone,) = replay_all(desk, before, addresses=[eve])
+    assert isinstance(gone, SubjectErasedError)
+
+
+def test_a_stop_that_a_stranger_s_decision_leaves_out_is_missed(desk: Desk) -> None:
+    """The decision is held against the suppression of the address, not against itself."""
+    eve = parse_address(EVE)
+    answer = desk.check_one(desk.a_check(EVE))
+    token = suppression.every_token_of(desk.organisation, [eve], keys=desk.gate.keys)[0]
+    early = KeptEvent(index=0, event=RecordedKind.REVOKE, at=BY_DAY - timedelta(days=1))
+    row = suppression.row_of(desk.organisation, token, 1, early)
+    desk.connection.execute(sa.insert(tables.suppression), row)
+    (again,) = replay_all(desk, answer, addresses=[eve])
+    assert isinstance(again, Replayed)
+    assert [one.what for one in again.proof.discrepancies] == ["event"]
+
+
+def test_an_address_that_the_decision_was_not_about_proves_nothing(desk: Desk) -> None:
+    again = replayed(desk, desk.check_one(desk.a_check(EVE)), addresses=[BOB])
+    assert_same(again)
+    assert again.proof.history is HistoryProof.NAMED
 
 
 def test_a_register_is_asked_again_by_the_copy_of_then(desk: Desk) -> None:

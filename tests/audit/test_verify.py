@@ -115,8 +115,13 @@ TRAIL: dict[str, tuple[str, Change, list[tuple[str, int | None]]]] = {
     ),
     "a payload withheld that was not": (
         DISCLOSED,
-        lambda r: [b'{"index":0,"withheld":"erased"}\n', *r[1:]],
+        lambda r: [b'{"index":0,"withheld":"damaged"}\n', *r[1:]],
         [("changed_file", None)],
+    ),
+    "a payload withheld as erased, of somebody who was not": (
+        DISCLOSED,
+        lambda r: [b'{"index":0,"withheld":"erased"}\n', *r[1:]],
+        [("unfounded", 0)],
     ),
     "a disclosure cut": (DISCLOSED, lambda r: [r[0][:40] + b"\n", *r[1:]], [("broken_file", None)]),
 }

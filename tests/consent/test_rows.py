@@ -1,9 +1,11 @@
 """Rows written past SQLAlchemy: the same errors, the same transaction, seen by who follows."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
-from consent.rows import Rows, run
+from consent.rows import Rows, fetch, run
 
 TABLE = sa.Table(
     "noted",
@@ -56,6 +58,28 @@ def test_who_follows_statements_sees_these_as_well(engine: sa.Engine) -> None:
         assert changed.rowcount == 1
         assert [statement.split()[0] for statement in seen] == ["INSERT", "UPDATE"]
         assert ids(connection) == [1, 2]
+
+
+def test_damage_that_is_met_while_rows_are_fetched_is_a_database_error(tmp_path: Path) -> None:
+    file, page, many = tmp_path / "noted.sqlite3", 512, 200
+    engine = sa.create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"PRAGMA page_size={page}")
+        TABLE.create(connection)
+        NOTED.insert(connection, [(number, "x" * 100) for number in range(many)])
+    asked = ("SELECT id, body FROM noted WHERE id >= ?", (0,))
+    with engine.connect() as connection:
+        assert len(fetch(connection, *asked)) == many
+    engine.dispose()
+    whole = bytearray(file.read_bytes())
+    middle = len(whole) // page // 2 * page
+    whole[middle : middle + page] = b"\xff" * page
+    file.write_bytes(whole)
+    with engine.connect() as connection:
+        assert run(connection, *asked).fetchone() == (0, "x" * 100), "its beginning is whole"
+        with pytest.raises(sa.exc.DatabaseError):
+            fetch(connection, *asked)
+    engine.dispose()
 
 
 def test_a_column_that_must_be_given_is_missed_at_once() -> None:

@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,11 +40,24 @@ class Ledger:
     ann: bytes
     bob: bytes
 
-    def bundle(self, *parts: Part, extras: Sequence[tuple[str, list[bytes]]] = ()) -> bytes:
-        """Write a bundle of these parts."""
+    def bundle(
+        self,
+        *parts: Part,
+        extras: Sequence[tuple[str, list[bytes]]] = (),
+        asked: Mapping[str, object] | None = None,
+    ) -> bytes:
+        """Write a bundle of these parts; ``asked``: what its manifest says was asked for."""
         sink = io.BytesIO()
         one = self.recorder
-        write_bundle(one.connection, one.organisation, parts, sink, keys=one.keys, extras=extras)
+        write_bundle(
+            one.connection,
+            one.organisation,
+            parts,
+            sink,
+            keys=one.keys,
+            asked=asked,
+            extras=extras,
+        )
         return sink.getvalue()
 
     def trail(self, *subjects: bytes) -> Trail:

@@ -28,8 +28,9 @@ IMPATIENT: dict[str, dict[str, Any]] = {
     "sqlite": {"timeout": 0},
     "postgresql": {"options": "-c lock_timeout=100ms"},
 }
+SERVER_OPTIONS = "-c listen_addresses='' -c max_connections=50"
 # Nothing here outlives the run, and what a crash leaves behind is tried elsewhere.
-SERVER_OPTIONS = "-c fsync=off -c full_page_writes=off -c listen_addresses='' -c max_connections=50"
+FORGETFUL = "-c fsync=off -c full_page_writes=off"
 
 
 def migration_config(url: str) -> Config:
@@ -96,8 +97,11 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Start a server with an empty and a migrated template; stop it and remove its files."""
+def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """Start a server with an empty and a migrated template; stop it and remove its files.
+
+    ``durable``: it waits for the disk, as PostgreSQL does by itself.
+    """
     folder = Path(tempfile.mkdtemp(prefix="pg"))  # A short path: a socket's may have 107 bytes.
     user = _server_user()
     if user is not None:
@@ -105,7 +109,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     binaries = _binaries_for(user, folder)
     data = folder / "data"
     initialise = ("--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres")
-    options = f"{SERVER_OPTIONS} -k {folder}"
+    options = f"{SERVER_OPTIONS} {'' if durable else FORGETFUL} -k {folder}"
     try:
         _run([binaries / "initdb", *initialise, "-D", data], user)
         log = folder / "log"

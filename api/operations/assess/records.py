@@ -98,11 +98,14 @@ class EvidenceTold(msgspec.Struct, frozen=True, kw_only=True):
 class AssessmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What one record would be worth by itself, as the law stands at ``assessed_at``.
 
-    ``enough``: no law that binds asks for more, for any of the channels and purposes it speaks of.
+    ``enough``: no law that binds asks for more of the consent, for any of the channels and purposes
+    it speaks of. ``provable``: the record holds what would prove it, too; ``evidence`` says what
+    is missing else. Without it a court hears a claim.
     ``lapses_at``: the first instant from which some law that it satisfies asks for more.
     """
 
     enough: bool
+    provable: bool
     lapses_at: datetime | None
     jurisdictions: tuple[str, ...]
     laws: tuple[LawTold, ...]
@@ -163,7 +166,9 @@ class _Desk:
             keep.update(dict.fromkeys(found.keep))
             jurisdictions = facts.recipient.jurisdictions
         told = tuple(_laws_told(laws))
+        missing = evidence_lacks(read, is_dated=one.is_dated)
         return AssessmentAnswer(
+            provable=not missing,
             enough=not findings
             and bool(told)
             and all(law.worth in (Worth.PERMITS, Worth.NOT_NEEDED) for law in told),
@@ -177,7 +182,7 @@ class _Desk:
                     detail=evidence_sentence(lack),
                     asked_by=tuple(provision.citation for provision, _ in keep),
                 )
-                for lack in evidence_lacks(read, is_dated=one.is_dated)
+                for lack in missing
             ),
             keep=tuple(_keep_told(provision, months) for provision, months in keep),
             release=ReleaseName(self.release.id, self.release.digest),

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, select
 
-from api.errors import ForbiddenError
+from api.errors import ForbiddenError, InvalidRequestError
 from api.operations.check_messages import ID_PREFIX, Gate
 from api.operations.read_check import duty_told, reason_told
 from api.roles import Caller, Role
@@ -18,6 +18,8 @@ from audit.replay import Differed, Proof, Replay, Replayed, Told
 from consent.keys.key_ring import KeyRing
 from consent.ledger.identifiers import id_of, label_of
 from consent.ledger.leaf import Log, decode_leaf
+from consent.subjects import blind_indexes_of
+from jurisdictions.addresses import Address
 from rules.errors import ComplianceError
 
 _PERSONS = select(api_key.c.id, api_key.c.person).where(
@@ -40,9 +42,11 @@ class ReplayAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     ``differed`` names what was not as then: `release`, `engine`, `tzdata`, `phonenumbers`,
     `holidays`, `history`, `registries`, or `unexplained`. ``canonical`` is the digest of the bytes.
+    ``subject`` is the id of whom it was about; null, of somebody who was not on record.
     """
 
     id: str
+    subject: str | None
     log: str
     index: int
     decided_at: datetime
@@ -80,9 +84,16 @@ class ReplayGate:
 
 
 def replay_check(
-    connection: Connection, caller: Caller, label: str, *, gate: ReplayGate
+    connection: Connection,
+    caller: Caller,
+    label: str,
+    *,
+    gate: ReplayGate,
+    address: Address | None = None,
 ) -> ReplayAnswer:
     """Make the decision of this id (``chk_…``) again.
+
+    ``address``: of somebody who is not on record, by which opt-outs and registers can be asked.
 
     ``SubjectErasedError`` or ``DecisionExpiredError``: it can be made no more. A sender may ask
     only for what keys of their own person asked for.
@@ -90,7 +101,9 @@ def replay_check(
     id_ = id_of(ID_PREFIX, label)
     found = decisions.find(connection, caller.organisation, id_, keys=gate.keys)
     _require_own(connection, caller, found)
-    (again,) = gate.of(connection, caller.organisation).run([found])
+    _require_theirs(found, address, caller.organisation, gate.keys)
+    given = {} if address is None else {found.id: address}
+    (again,) = gate.of(connection, caller.organisation).run([found], given)
     if isinstance(again, ComplianceError):
         raise again
     return told(again, found)
@@ -101,6 +114,7 @@ def told(again: Replayed, found: RecordedDecision) -> ReplayAnswer:
     changed = again.changed
     return ReplayAnswer(
         id=label_of(ID_PREFIX, again.id),
+        subject=None if found.subject is None else found.subject.hex(),
         log=Log.DECISIONS.value,
         index=again.index,
         decided_at=found.opened.circumstances.decided_at,
@@ -116,6 +130,16 @@ def told(again: Replayed, found: RecordedDecision) -> ReplayAnswer:
         ),
         proof=again.proof,
     )
+
+
+def _require_theirs(
+    found: RecordedDecision, address: Address | None, organisation: str, keys: KeyRing
+) -> None:
+    if address is None or found.blind_index is None:
+        return
+    if found.blind_index not in blind_indexes_of(organisation, address, keys):
+        said = "the decision was not about this address"
+        raise InvalidRequestError(f"address: {said}", (("/address", said),))
 
 
 def _require_own(connection: Connection, caller: Caller, found: RecordedDecision) -> None:

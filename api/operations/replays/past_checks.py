@@ -12,7 +12,7 @@ from api.database import refuse_newer_schema, schema_of
 from api.errors import NotFoundError, StoreUnavailableError
 from api.operations.check_messages import ID_PREFIX, versions
 from api.operations.replays.one_check import ReplayAnswer, told
-from api.operations.upkeep.check_ledger import at_one_state, opened_folder
+from api.operations.upkeep.one_state import at_one_state, opened_folder
 from api.settings import Settings
 from audit import decisions
 from audit.decisions import RecordedDecision

@@ -27,8 +27,8 @@ _NAMES = (
 class AccessTold(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody read a record: ``key`` is theirs, ``person`` who holds it (null: the operator).
 
-    ``kind``: lookup, trail, export (asked for) or download. ``subject`` is whose record it was;
-    null, where nobody's in particular. ``statement`` names the export.
+    ``kind``: lookup, trail, export (asked for), download, review or replay. ``subject`` is whose
+    record it was; null, where nobody's in particular. ``statement`` names the export or check.
     """
 
     index: int

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from api.clock import Clock
 from api.errors import RetryLaterError
 from api.exchange import Service
+from api.operations.found_organisation import list_organisations
 from api.operations.trails.export_files import ExportFiles
 from api.operations.upkeep.sign_checkpoints import CheckpointSigner
 from api.operations.upkeep.state_index import StatedIndex, StateIndex
@@ -247,11 +248,13 @@ class ExportRunner:
     ) -> Made:
         """Make the file, in a thread of its own; it is in its place, and on disk, after this."""
         running.since = self._service.clock.monotonic()
+        organisation = running.job.organisation
         source = Source(
-            organisation=running.job.organisation,
+            organisation=organisation,
             at_once=self._reader.run_here,
             apart=self._reader.run_apart,
             keys=self._keys,
+            named=self._reader.run_here(lambda connection: _name_of(connection, organisation)),
         )
         with self._files.half(running.job.id, self._token) as half:
             sink = _Measured(half.file, running)
@@ -328,6 +331,11 @@ class _Measured:
         self._file.write(chunk)
         self.size += len(chunk)
         self.digest.update(chunk)
+
+
+def _name_of(connection: Connection, organisation: str) -> str | None:
+    found = list_organisations(connection, only=organisation, after="", limit=1)
+    return found[0].name if found else None
 
 
 def _reason_of(error: OSError) -> str:

@@ -1,6 +1,5 @@
 """Look the ledger through, and rebuild what follows from it; for commands, without the service."""
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,24 +12,20 @@ from sqlalchemy.exc import SQLAlchemyError
 import api.tables
 import audit.tables
 import consent.tables
-from api.data_folder import DataFolder, hold
-from api.database import (
-    reading_engine,
-    refuse_newer_schema,
-    require_schema,
-    schema_of,
-    writing_engine,
-)
+from api.data_folder import hold
+from api.database import refuse_newer_schema, require_schema, schema_of, writing_engine
 from api.errors import NotFoundError, StoreUnavailableError
 from api.operations.replay_erasures import unknown_to
+from api.operations.upkeep.one_state import at_one_state, be_patient, named, opened_folder
 from api.operations.upkeep.open_ledger import examine, told_of
+from api.operations.upkeep.share_look import look_at, processors
 from api.settings import Settings
 from consent.erasure_journal import ErasureJournal
 from consent.errors import ErasureJournalError
 from consent.fsck.damage import Damage, Kind, Progress
-from consent.fsck.ledger import inspect_organisation, inspect_tail
+from consent.fsck.ledger import OfStore, Part, inspect_part, inspect_tail, parts_of
 from consent.fsck.rebuild import Rebuilt, rebuild
-from consent.fsck.store import inspect_store, inspect_strays
+from consent.fsck.store import inspect_strays
 from consent.keys.key_ring import KeyRing
 from consent.ledger import log as ledger_log
 from consent.ledger import rollback, tables
@@ -40,8 +35,8 @@ from consent.ledger.leaf import Log
 from consent.ledger.vault import Vault
 from consent.retention import Expired, every_expiry
 
-CACHE_KIBIBYTES = 256 * 1024
-"""Of the database's pages. A walk by person reads entries in no order that a disk likes."""
+SHARED_FROM = 50_000
+"""Entries and persons; of fewer a second process would take longer to start than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +53,16 @@ class Inspection:
 
 @contextmanager
 def inspection(
-    settings: Settings, *, organisation: str | None = None, tail: int | None = None
+    settings: Settings,
+    *,
+    organisation: str | None = None,
+    tail: int | None = None,
+    processes: int | None = None,
 ) -> Iterator[Inspection]:
     """Open everything for reading, as it stands at one instant; a service may go on running.
 
+    ``processes``: that many share a whole look, each with the instant at which it began; None: as
+    many as there are processors, where there is enough to look at.
     Raises what makes a look impossible: no keys, no vault, no database, or a newer one's.
     """
     folder, url = opened_folder(settings)
@@ -71,19 +72,23 @@ def inspection(
         raise StoreUnavailableError("the database is empty: nothing was ever recorded in it")
     vault = Vault.open(settings.vault or folder.vault)
     with at_one_state(url) as connection:
-        look = _Look(connection, vault, keys, organisation, tail)
-        yield Inspection(look.total(), look.damages, look.expired())
+        look = _Look(connection, vault, keys, settings, organisation, tail)
+        total = look.total()
+        look.processes = processes or (processors() if total >= SHARED_FROM else 1)
+        yield Inspection(total, look.damages, look.expired())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Look:
     """One look through: of the whole ledger, of one organisation, or of the ends of the logs."""
 
     connection: Connection
     vault: Vault
     keys: KeyRing
+    settings: Settings
     organisation: str | None
     tail: int | None
+    processes: int = 1
 
     def total(self) -> int:
         """How many entries and persons there are to be done."""
@@ -102,15 +107,13 @@ class _Look:
 
     def damages(self, progress: Progress) -> Iterator[Damage]:
         """Everything that is not as it was written, also what keeps the rest from being read."""
-        try:
-            yield from self._damages(progress)
-        except DamagedLogError as error:
-            yield Damage(None, None, None, Kind.DATABASE, error.detail)
-        except (SQLAlchemyError, UnicodeDecodeError) as error:
-            if not _is_of_the_file(error):
-                raise
-            detail = "the rest cannot be read: the file is damaged"
-            yield Damage(None, None, None, Kind.DATABASE, detail)
+        unreadable: set[Damage] = set()
+        for damage in named(self._damages(progress)):
+            if damage.kind is not Kind.DATABASE:
+                yield damage
+            elif damage not in unreadable:  # Several parts may meet the same.
+                unreadable.add(damage)
+                yield damage
 
     def _damages(self, progress: Progress) -> Iterator[Damage]:
         connection, heads = self.connection, self._heads()
@@ -120,12 +123,24 @@ class _Look:
                 yield from inspect_tail(connection, head, keys=self.keys, entries=self.tail)
                 progress(min(self.tail, head.size))
             return
-        yield from inspect_store(connection)
-        yield from _of_tables(connection)
-        yield from _of_vault(connection, self.vault, self.keys)
-        yield from _of_journal(connection, ErasureJournal.of(self.vault.root, self.keys))
+        parts: list[Part] = [OfStore()]
         for one in sorted({head.organisation for head in heads}):
-            yield from inspect_organisation(connection, one, keys=self.keys, progress=progress)
+            parts += parts_of(connection, one)
+        if self.processes > 1:
+            with look_at(self.settings, parts, self.processes, progress) as found:
+                yield from named(self._besides())
+                yield from found
+            return
+        for part in parts:
+            yield from named(inspect_part(connection, part, keys=self.keys, progress=progress))
+        yield from named(self._besides())
+
+    def _besides(self) -> Iterator[Damage]:
+        """What is wrong beside the parts of a whole look, and with the files that belong to it."""
+        connection, keys = self.connection, self.keys
+        yield from _of_tables(connection)
+        yield from _of_vault(connection, self.vault, keys)
+        yield from _of_journal(connection, ErasureJournal.of(self.vault.root, keys))
         yield from inspect_strays(connection, read_heads(connection))
 
     def _heads(self) -> list[GrownLog]:
@@ -137,16 +152,6 @@ class _Look:
         if self.organisation is not None and not heads:
             raise NotFoundError("there is no such organisation")
         return heads
-
-
-def _is_of_the_file(error: Exception) -> bool:
-    """Whether SQLite says that what it read is broken, and not that it could not read."""
-    if isinstance(error, UnicodeDecodeError):
-        return True  # SQLite's message quotes what it cannot read.
-    cause = getattr(error, "orig", None)
-    if not isinstance(cause, sqlite3.DatabaseError):
-        return False
-    return type(cause) is sqlite3.DatabaseError or "decode" in str(cause)
 
 
 def rebuild_ledger(
@@ -182,16 +187,9 @@ def _rebuilt(
     connection: Connection, organisation: str, keys: KeyRing, now: datetime, progress: Progress
 ) -> Rebuilt:
     with connection.begin():
-        _be_patient(connection)
+        be_patient(connection)
         ledger_log.lock_heads(connection, [organisation], [Log.CONSENT])
         return rebuild(connection, organisation, keys=keys, now=now, progress=progress)
-
-
-def opened_folder(settings: Settings) -> tuple[DataFolder, str]:
-    """The data folder, which must be there, and the URL of its database."""
-    folder = DataFolder(settings.data)
-    folder.require()
-    return folder, settings.database_url or folder.database_url
 
 
 def _of_vault(connection: Connection, vault: Vault, keys: KeyRing) -> Iterator[Damage]:
@@ -235,29 +233,3 @@ def _total(connection: Connection, heads: list[GrownLog], tail: int | None) -> i
     of_whom = tables.subject.c.organisation.in_({head.organisation for head in heads})
     counted = connection.execute(people.where(of_whom)).scalar_one()
     return sum(head.size for head in heads) + counted
-
-
-@contextmanager
-def at_one_state(url: str) -> Iterator[Connection]:
-    """A connection that reads, and sees the database as it is now until it is closed."""
-    engine = reading_engine(url, connections=1)
-    try:
-        with engine.connect() as connection, connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            else:
-                connection.exec_driver_sql(f"PRAGMA cache_size=-{CACHE_KIBIBYTES}")
-            _be_patient(connection)
-            yield connection
-    except (SQLAlchemyError, UnicodeDecodeError) as error:
-        raise StoreUnavailableError(
-            f"the database cannot be read ({type(error).__name__})"
-        ) from None
-    finally:
-        engine.dispose()
-
-
-def _be_patient(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")

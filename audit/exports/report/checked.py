@@ -21,7 +21,15 @@ class CheckedLog:
     entries: int
     disclosed: int
     end_is_proved: bool
+    proved_until: int | None
     root: str | None
+
+    @property
+    def end(self) -> str:
+        """Whether nothing was cut from the end, in words."""
+        if not self.end_is_proved:
+            return "not proved"
+        return f"proved, as of the first {self.proved_until} entries of the log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,7 @@ def check(bundle: Path, keys: Sequence[str]) -> Checked:
                 entries=said["entries"],
                 disclosed=said["disclosed"],
                 end_is_proved=said["end_is_proved"],
+                proved_until=said["proved_until"],
                 root=None if root is None else base64.b64encode(root).decode(),
             )
         )

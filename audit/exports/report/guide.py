@@ -71,6 +71,10 @@ GLOSSARY: Final = (
             " allow, defer, deny. The strictest reason decides."
         ),
     ),
+    (
+        "by key_…",
+        "the access key of whoever recorded the entry or asked; the operator knows who holds it.",
+    ),
     ("code", "a short name of a reason, for programs. The sentence before it says what it means."),
     ("consent", "what the person agreed to: from which sender, by which channel, for what."),
     (
@@ -120,6 +124,13 @@ GLOSSARY: Final = (
         (
             "the person asked not to be contacted. It is recorded whatever its form, and"
             " taken in the wider sense where it is not clear."
+        ),
+    ),
+    (
+        "person, with 32 letters and digits",
+        (
+            "the number drawn for whoever has an address. Who has several addresses has one for"
+            " each; entries of the kind “one person's” say which belong together, and since when."
         ),
     ),
     ("provision", "the article of a law, or of another rule, that a reason rests on."),

@@ -54,6 +54,7 @@ class _Sheets(FPDF):
     def __init__(self, report: Report) -> None:
         super().__init__(unit="pt", format="A4")
         self.report = report
+        self.goes_on: str | None = None
         self.set_margin(_MARGIN)
         self.set_auto_page_break(auto=True, margin=_MARGIN + 16)
         self.set_creation_date(report.as_of)
@@ -64,12 +65,16 @@ class _Sheets(FPDF):
         self.add_font(FAMILY, "B", FOLDER / f"{FAMILY}-Bold.ttf")
 
     def header(self) -> None:
-        """Say on each page what it is a page of."""
+        """Say on each page what it is a page of, and which entry goes on there."""
         self.set_font(FAMILY, "", _TINY)
         self.set_text_color(_GREY)
         said = f"What is on record of {self.report.whose}, as it stood on"
         self.cell(0, 10, f"{said} {words.moment(self.report.as_of)}")
         self.set_y(_MARGIN + 18)
+        if self.goes_on is not None:
+            self.set_font(FAMILY, "B", _SMALL)
+            self.cell(0, _SMALL * _LEADING, f"{self.goes_on} (continued)")
+            self.set_y(self.get_y() + 2 * _SMALL)
         self.set_text_color(0)
 
     def footer(self) -> None:
@@ -105,7 +110,7 @@ class _Paper:
         self._facts(
             (
                 Said("Address", report.whose),
-                Said("Kept by organisation", report.organisation),
+                Said("Kept by", report.kept_by),
                 Said("As it stood on", words.moment(report.as_of)),
             )
         )
@@ -116,7 +121,6 @@ class _Paper:
         self._facts(report.scope)
         self._title("The logs it was taken from", level=1)
         for log in report.checked.logs:
-            end = "proved" if log.end_is_proved else "not proved"
             self._write(f"{log.log} log", bold=True)
             self._facts(
                 (
@@ -127,7 +131,7 @@ class _Paper:
                         f"{log.entries}, {log.disclosed} with what was sealed for them. One more"
                         " than is told: the statement of who has how many entries.",
                     ),
-                    Said("Nothing cut from the end", end),
+                    Said("Nothing cut from the end", log.end),
                     Said("Signed state (root)", log.root or "none"),
                 )
             )
@@ -198,6 +202,7 @@ class _Paper:
 
     def checking(self) -> None:
         """How a reader checks it alone."""
+        self._pdf.add_page()
         self._title("How to check this report")
         for number, step in enumerate(guide.CHECKING, 1):
             self._write(f"{number}.  {step}")
@@ -227,16 +232,18 @@ class _Paper:
 
     def _entry(self, line: Line) -> None:
         pdf = self._pdf
-        self._room(64)
+        self._room(100)
         pdf.set_draw_color(150)
         pdf.line(_MARGIN, pdf.get_y(), _MARGIN + pdf.epw, pdf.get_y())
         pdf.set_draw_color(0)
         self._gap(4)
         self._write(f"{line.number}. {line.title}", size=10.5, bold=True)
+        pdf.goes_on = f"{line.number}. {line.title}"
         self._write(f"{words.moment(line.at)}  —  {line.place}", bold=True, size=8.5)
         self._gap(2)
         self._facts(line.said)
         self._write(line.foot, size=_TINY, grey=_GREY)
+        pdf.goes_on = None
         self._gap(6)
 
     def _title(self, text: str, level: int = 0) -> None:
@@ -257,7 +264,7 @@ class _Paper:
             if pdf.page == page:
                 pdf.set_y(top)
             pdf.set_x(_MARGIN + _LABEL)
-            self._write(f"“{text}”" if is_quoted else text, left=_LABEL)
+            self._write(f"“{text}”" if is_quoted else text)
             if pdf.page == below_page:
                 pdf.set_y(max(pdf.get_y(), below))
             self._gap(2)
@@ -284,44 +291,57 @@ class _Paper:
         bold: bool = False,
         grey: int = 0,
         width: float = 0,
-        left: float = 0,
     ) -> None:
-        """Write a text from where the pen is, and go below it. ``left``: of its later lines."""
+        """Write a text from where the pen is, and go below it."""
         pdf = self._pdf
         pdf.set_font(FAMILY, "B" if bold else "", size)
         pdf.set_text_color(grey)
-        fitted = self._lettering.fit(text)
-        pdf.set_text_shaping(is_shaped(fitted))
-        wide, high = width or pdf.w - pdf.r_margin - pdf.get_x(), size * _LEADING
-        if all(ord(one) in _PLAIN for one in fitted):
-            for line in self._broken(fitted, (wide - 2 * pdf.c_margin) / size, bold=bold):
-                pdf.cell(wide, high, line, new_x=XPos.LEFT, new_y=YPos.NEXT)
-            pdf.set_x(pdf.l_margin)
-        else:
-            end = (XPos.LMARGIN, YPos.NEXT)
-            pdf.multi_cell(wide, high, fitted, align=Align.L, new_x=end[0], new_y=end[1])
+        wide = width or pdf.w - pdf.r_margin - pdf.get_x()
+        left = pdf.get_x()
+        # Each paragraph by itself: the direction of one is not that of the next.
+        for paragraph in self._lettering.fit(text).split("\n"):
+            pdf.set_x(left)
+            self._paragraph(paragraph.rstrip(" "), wide, size, bold=bold)
+        pdf.set_x(pdf.l_margin)
         pdf.set_text_color(0)
 
-    def _broken(self, text: str, width: float, *, bold: bool) -> Iterator[str]:
-        """Break a plain text into lines of ``width``, in sizes of its letters.
+    def _paragraph(self, text: str, wide: float, size: float, *, bold: bool) -> None:
+        pdf, high = self._pdf, size * _LEADING
+        pdf.set_text_shaping(is_shaped(text))
+        if all(ord(one) in _PLAIN for one in text):
+            fits = self._fitting(text, wide - 2 * pdf.c_margin, size, bold=bold)
+            pdf.set_font_size(fits)
+            for line in self._broken(text, (wide - 2 * pdf.c_margin) / fits, bold=bold):
+                pdf.cell(wide, high, line, new_x=XPos.LEFT, new_y=YPos.NEXT)
+            pdf.set_font_size(size)
+        else:
+            pdf.multi_cell(wide, high, text, align=Align.L, new_x=XPos.LEFT, new_y=YPos.NEXT)
+
+    def _fitting(self, paragraph: str, width: float, size: float, *, bold: bool) -> float:
+        """The size of letters for a paragraph: a fingerprint stays in one line if it can."""
+        is_too_wide = " " not in paragraph and self._width(paragraph, bold=bold) * size > width
+        fits = is_too_wide and self._width(paragraph, bold=bold) * _SMALL <= width
+        return min(size, _SMALL) if fits else size
+
+    def _broken(self, paragraph: str, width: float, *, bold: bool) -> Iterator[str]:
+        """Break a plain paragraph into lines of ``width``, in sizes of its letters.
 
         The library looks at a line anew with each letter that it adds, which takes minutes for a
         person with thousands of entries.
         """
         space = self._width(" ", bold=bold)
-        for paragraph in text.split("\n"):
-            line, used = "", 0.0
-            for word in paragraph.split(" "):
-                for piece in self._pieces(word, width, bold=bold):
-                    wide = self._width(piece, bold=bold)
-                    if line and used + space + wide > width:
-                        yield line
-                        line, used = piece, wide
-                    elif line:
-                        line, used = f"{line} {piece}", used + space + wide
-                    else:
-                        line, used = piece, wide
-            yield line
+        line, used = "", 0.0
+        for word in paragraph.split(" "):
+            for piece in self._pieces(word, width, bold=bold):
+                wide = self._width(piece, bold=bold)
+                if line and used + space + wide > width:
+                    yield line
+                    line, used = piece, wide
+                elif line:
+                    line, used = f"{line} {piece}", used + space + wide
+                else:
+                    line, used = piece, wide
+        yield line
 
     def _pieces(self, word: str, width: float, *, bold: bool) -> Iterator[str]:
         """A word; one that is wider than a line in as many pieces as it takes."""

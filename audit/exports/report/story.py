@@ -5,7 +5,7 @@ screen and on paper, and both say the same.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,19 +13,22 @@ from typing import Final, NamedTuple
 
 from audit.decision_records import FindingRecord, ObligationRecord, OpenedDecision, ProvisionRecord
 from audit.explain import sentence
-from audit.exports.report import words
+from audit.exports.report import linked, words
 from audit.exports.report.checked import Checked
 from audit.exports.report.shown import visible
+from audit.exports.report.strangers import may_name_others
 from audit.opened import Opened
 from audit.trail import Person, TrailEntry
-from consent.events import STOPS, ConsentEvent, Evidence
-from consent.ledger.leaf import Log
+from consent.events import STOPS, ConsentEvent, Evidence, RecordedKind
+from consent.ledger.leaf import Leaf, Log
+from jurisdictions.addresses import parse_address
 from rules.facts import Facts
 from rules.rule import ANYWHERE
 from rules.vocabulary import Channel, Purpose, Verdict
 
 LOG_NAMES: Final = {Log.CONSENT: "consent log", Log.DECISIONS: "decisions log"}
 _ZONES_NAMED_MAX = 6
+_WHERE: Final = "Where"
 
 
 class Mark(StrEnum):
@@ -80,9 +83,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The whole of it. ``as_of``: when the trail was closed, by the operator's clock."""
+    """The whole of it. ``as_of``: when the trail was closed, by the operator's clock. ``named``:
+    what the organisation is called by the operator."""
 
     organisation: str
+    named: str | None
     whose: str
     as_of: datetime
     scope: tuple[Said, ...]
@@ -90,29 +95,44 @@ class Report:
     lines: tuple[Line, ...]
     gaps: tuple[str, ...]
 
+    @property
+    def kept_by(self) -> str:
+        """The organisation by its name and id."""
+        of_id = f"organisation {self.organisation}"
+        return of_id if not self.named else f"{visible(self.named)} ({of_id})"
+
 
 def report_of(
     trail: Sequence[TrailEntry],
     person: Person,
     *,
     organisation: str,
+    named: str | None,
     whose: str,
     as_of: datetime,
     checked: Checked,
     gaps: Sequence[str] = (),
 ) -> Report:
     """Make the report. ``gaps``: what the consent records beside it lack."""
-    names = _names_of(trail)
-    lines = tuple(_line(number, entry, names) for number, entry in enumerate(trail, 1))
+    around = _Around(_names_of(trail), frozenset(one.hex() for one in person.subjects))
+    lines = tuple(_line(number, entry, around) for number, entry in enumerate(trail, 1))
     return Report(
         organisation=organisation,
+        named=named,
         whose=whose,
         as_of=as_of,
-        scope=tuple(_scope(trail, person, lines)),
+        scope=(*_doubts(whose), *_scope(trail, person, lines)),
         checked=checked,
         lines=lines,
         gaps=tuple(gaps),
     )
+
+
+def _doubts(whose: str) -> Iterator[Said]:
+    """What a reader should know of an address that can be none, before they believe the rest."""
+    problem = parse_address(whose).problem
+    if problem is not None:
+        yield Said("Mind the address", f"It can be no address: {problem}. {words.MISWRITTEN}")
 
 
 def _scope(trail: Sequence[TrailEntry], person: Person, lines: Sequence[Line]) -> Iterator[Said]:
@@ -139,9 +159,19 @@ def _scope(trail: Sequence[TrailEntry], person: Person, lines: Sequence[Line]) -
         yield Said("Known in the logs as", said)
     if not person.subjects:
         yield Said("Known in the logs as", "nobody: no person is on record under this address")
+    own = {entry.told[1] for entry in trail if entry.told is not None and entry.told[1]}
+    naming = [str(line.number) for line in lines if _names_others(line, own)]
+    if naming:
+        some = f"entries {words.spread(naming)}" if len(naming) > 1 else f"entry {naming[0]}"
+        yield Said("Others", f"In {some} of this report {words.OTHERS_NAMED}")
     withheld = Counter(entry.withheld for entry in trail if entry.withheld is not None)
     for why, count in sorted(withheld.items()):
         yield Said("Not told here", f"{_many(count, 'entry', 'entries')}. {words.WITHHELD[why]}")
+
+
+def _names_others(line: Line, own: Collection[str]) -> bool:
+    quoted = (said.text for said in line.said if said.is_quoted or said.label == _WHERE)
+    return any(may_name_others(text, own) for text in quoted)
 
 
 def _counted(trail: Sequence[TrailEntry]) -> str:
@@ -160,6 +190,13 @@ def _counted(trail: Sequence[TrailEntry]) -> str:
     return f"{said} ({', '.join(of_each)})." if of_each else f"{said}."
 
 
+class _Around(NamedTuple):
+    """What the whole trail says: what each sender was called, and who ``are_here``, in hex."""
+
+    names: Mapping[str, str]
+    are_here: frozenset[str]
+
+
 def _names_of(trail: Sequence[TrailEntry]) -> Mapping[str, str]:
     """What each sender was called; later decisions win."""
     return {
@@ -169,14 +206,14 @@ def _names_of(trail: Sequence[TrailEntry]) -> Mapping[str, str]:
     }
 
 
-def _line(number: int, entry: TrailEntry, names: Mapping[str, str]) -> Line:
+def _line(number: int, entry: TrailEntry, around: _Around) -> Line:
     leaf = entry.leaf
     mark, title = _mark_of(entry), words.EVENTS.get(leaf.type, f"Entry of the kind {leaf.type}")
     if entry.decision is not None:
-        said = list(_decision(entry.decision, names))
+        said = list(_decision(entry.decision, around.names))
         title = f"Decision: {words.VERDICTS[entry.decision.decision.verdict].lower()}"
     else:
-        said = list(_event(entry, names))
+        said = list(_event(entry, around))
     if entry.withheld is not None:
         said.append(Said("Not told here", words.WITHHELD[entry.withheld]))
     place = f"{LOG_NAMES.get(entry.log, entry.log)}, entry {entry.index}"
@@ -190,10 +227,17 @@ def _line(number: int, entry: TrailEntry, names: Mapping[str, str]) -> Line:
         short=short,
         place=place,
         said=tuple(Said(label, visible(text), quoted) for label, text, quoted in said),
-        foot=visible(
-            f"Recorded on {words.moment(leaf.recorded_at)} by {leaf.actor}."
-            f" Id {entry.id.hex()}. Fingerprint of the entry (SHA-256) {entry.leaf_hash.hex()}."
-        ),
+        foot=visible(_foot(entry)),
+    )
+
+
+def _foot(entry: TrailEntry) -> str:
+    leaf = entry.leaf
+    by = "" if leaf.actor is None else f" by {leaf.actor}"
+    whose = "" if leaf.subject is None else f" Of person {leaf.subject}."
+    return (
+        f"Recorded on {words.moment(leaf.recorded_at)}{by}.{whose} Id {entry.id.hex()}."
+        f" Fingerprint of the entry (SHA-256) {entry.leaf_hash.hex()}."
     )
 
 
@@ -203,8 +247,27 @@ def _mark_of(entry: TrailEntry) -> Mark:
     return _MARKS.get(entry.leaf.type, Mark.DEALING)
 
 
-def _event(entry: TrailEntry, names: Mapping[str, str]) -> Iterator[Said]:
-    leaf = entry.leaf
+def _event(entry: TrailEntry, around: _Around) -> Iterator[Said]:
+    yield from _concerning(entry.leaf)
+    if entry.told is None:
+        if isinstance(entry.opened, Opened):
+            # Nothing that was recorded is lost, even where there are no words for it here.
+            text = entry.opened.canonical.decode("utf-8", "backslashreplace")
+            yield Said("What was recorded", text, is_quoted=True)
+        return
+    event, address = entry.told
+    yield from _particulars(event, around.names)
+    if address is not None:
+        yield Said("Address", address)
+    for label, text in linked.sentences_of(event, entry.leaf.subject, around.are_here):
+        yield Said(label, text)
+    if event.text is not None:
+        yield Said("Words of the person", event.text, is_quoted=True)
+    if event.evidence is not None:
+        yield from _evidence(event.evidence)
+
+
+def _concerning(leaf: Leaf) -> Iterator[Said]:
     about = []
     if leaf.channel is not None:
         about.append(f"by {words.CHANNELS[Channel(leaf.channel)]}")
@@ -214,20 +277,6 @@ def _event(entry: TrailEntry, names: Mapping[str, str]) -> Iterator[Said]:
         yield Said("Concerning", " ".join(about))
     elif leaf.type in STOPS:
         yield Said("Concerning", "every way of contact: none was named")
-    if entry.told is None:
-        if isinstance(entry.opened, Opened):
-            # Nothing that was recorded is lost, even where there are no words for it here.
-            text = entry.opened.canonical.decode("utf-8", "backslashreplace")
-            yield Said("What was recorded", text, is_quoted=True)
-        return
-    event, address = entry.told
-    yield from _particulars(event, names)
-    if address is not None:
-        yield Said("Address", address)
-    if event.text is not None:
-        yield Said("Words of the person", event.text, is_quoted=True)
-    if event.evidence is not None:
-        yield from _evidence(event.evidence)
 
 
 def _particulars(event: ConsentEvent, names: Mapping[str, str]) -> Iterator[Said]:
@@ -237,6 +286,8 @@ def _particulars(event: ConsentEvent, names: Mapping[str, str]) -> Iterator[Said
         yield Said("Sender", "every sender of the organisation: none was named")
     if event.brand is not None:
         yield Said("Brand", event.brand)
+    if event.event is RecordedKind.COMPLAINT:
+        yield Said("Counts as", words.COMPLAINT_COUNTS)
     if event.topic is not None:
         yield Said("Subject", event.topic)
     if event.level is not None:
@@ -264,7 +315,7 @@ def _remarks(event: ConsentEvent) -> Iterator[Said]:
 def _evidence(evidence: Evidence) -> Iterator[Said]:
     for label, text in (
         ("How it was obtained", evidence.method and evidence.method.replace("_", " ")),
-        ("Where", evidence.source_url),
+        (_WHERE, evidence.source_url),
         ("Internet address", evidence.ip),
         ("Program used", evidence.user_agent),
         ("Language", evidence.language),
@@ -289,7 +340,7 @@ def _decision(opened: OpenedDecision, names: Mapping[str, str]) -> Iterator[Said
     )
     answer = f"{words.VERDICTS[decision.verdict]}."
     if decision.not_before is not None:
-        answer += f" It may go from {_local(decision.not_before, facts)}."
+        answer += f" It could go from {_local(decision.not_before, facts)}."
     if around.valid_until is not None:
         answer += f" The answer held until {words.moment(around.valid_until)}."
     yield Said("Answer", answer)
@@ -297,6 +348,8 @@ def _decision(opened: OpenedDecision, names: Mapping[str, str]) -> Iterator[Said
         yield Said("Note", "Asked for a later time; it had to be asked again before sending.")
     for finding in decision.findings:
         yield Said(f"Reason ({words.VERDICTS[finding.effect].lower()})", _because(finding, facts))
+    if not decision.findings:
+        yield Said("Reason (allowed)", words.NOTHING_AGAINST)
     if decision.rests_on:
         places = words.spread([f"entry {index}" for index in decision.rests_on])
         yield Said("Permitted by", f"{places} of the consent log")
@@ -323,9 +376,10 @@ def _circumstances(opened: OpenedDecision) -> Iterator[Said]:
         yield Said("Register", f"{name}, copy of {entry.as_of.isoformat()}: the address {listed}")
     yield Said(
         "Rested on",
-        f"the consent log as it stood with {decision.read.consent} entries, and the rules of the"
-        f" release {opened.circumstances.release_id}\n{decision.release}",
+        f"the consent log as it stood with {_many(decision.read.consent, 'entry', 'entries')}",
     )
+    release = opened.circumstances.release_id
+    yield Said("Rules", f"the release {release}, with the fingerprint\n{decision.release}")
 
 
 def _because(one: FindingRecord | ObligationRecord, facts: Facts) -> str:

@@ -103,12 +103,24 @@ WITHHELD: Final = {
     Withheld.ERASED: "The data was destroyed when the person was erased. The entry itself stands.",
     Withheld.KEY_DESTROYED: "The data was destroyed when the time to keep it was over. The entry"
     " itself stands.",
-    Withheld.CONFIDENTIAL: "It holds only the secret marks by which an erased person is still"
-    " never written to. Nobody is shown them.",
+    Withheld.CONFIDENTIAL: "Only the secret marks by which an erased person is still never"
+    " written to, which nobody is shown.",
     Withheld.DAMAGED: "What is stored is not what was recorded. It cannot be read.",
     Withheld.NOT_ASKED: "It concerns another sender than the one asked for.",
 }
 FLAGS_MEAN: Final = "part of it could not be read or believed, and was taken in the widest sense"
+COMPLAINT_COUNTS: Final = (
+    "an opt-out of advertising, by this way of contact, or by every one if none was named"
+)
+NOTHING_AGAINST: Final = (
+    "None of the rules that bound this message, where the person was held to be and at that time,"
+    " stood against it."
+)
+MISWRITTEN: Final = "If another was meant, ask again: this report tells of that one nothing."
+OTHERS_NAMED: Final = (
+    "words are quoted in which an address of somebody else may stand. They are shown as they were"
+    " recorded: look at them before you hand this on."
+)
 PRECONDITION: Final = "No law, but a precondition of every decision of this service"
 _UNIONS: Final = {
     "EU": "European Union",

@@ -69,6 +69,7 @@ def test_a_whole_record_is_enough_and_nothing_is_recorded(
         async with desk_in(tmp_path, database_url=url) as desk:
             told = await desk.ask(GRANT)
             assert (told["enough"], told["evidence"], told["findings"]) == (True, [], [])
+            assert told["provable"] is True
             assert told["jurisdictions"] == ["US", "US-NY"]
             (law,) = [law for law in told["laws"] if law["jurisdiction"] == "US"]
             assert (law["worth"], law["lacks"]) == ("permits", [])
@@ -97,6 +98,22 @@ def test_what_it_lacks_is_named_under_each_law_with_its_provision(tmp_path: Path
             assert [one["code"] for one in told["evidence"]] == [
                 "time_missing",
                 "source_missing",
+                "disclosure_missing",
+                "language_missing",
+            ]
+
+    asyncio.run(scenario())
+
+
+def test_what_the_law_permits_and_nobody_could_prove_is_told_apart(tmp_path: Path) -> None:
+    """A line of an old list in Germany: express consent, and no word of what was shown."""
+
+    async def scenario() -> None:
+        async with desk_in(tmp_path) as desk:
+            line = {"address": "+4915112345678", "level": "express"}
+            told = await desk.ask(GRANT | line | {"evidence": {"method": "import"}})
+            assert (told["enough"], told["provable"]) == (True, False)
+            assert [one["code"] for one in told["evidence"]] == [
                 "disclosure_missing",
                 "language_missing",
             ]

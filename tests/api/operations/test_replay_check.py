@@ -49,7 +49,29 @@ def test_a_decision_comes_to_the_same(tmp_path: Path, database_url: str) -> None
             assert told["before"]["canonical"].startswith("sha256:")
             assert told["proof"] == {"history": "named", "registries": {}, "discrepancies": []}
             assert not any(told["changed"].values())
+            assert told["subject"] is None, "nobody was on record"
             assert ADDRESS not in answer.text
+            answer = await service.client.get("/v1/access", headers=headers)
+            (access,) = answer.json()["items"]
+            assert (access["kind"], access["subject"]) == ("replay", None)
+            assert access["statement"] == {"check": id_}
+
+    asyncio.run(scenario())
+
+
+def test_who_knows_the_address_of_a_stranger_has_all_of_it_proved(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path) as service:
+            organisation = await service.new_organisation()
+            await service.put_sender(organisation)
+            headers = await service.as_(organisation, Role.ADMIN)
+            path = f"/v1/checks/{await checked(service, headers)}/replay"
+            told = (await post(service, headers, path, {"address": ADDRESS})).json()
+            assert (told["same"], told["proof"]["history"]) == (True, "complete")
+            answer = await post(service, headers, path, {"address": "+12125550177"})
+            assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+            assert answer.json()["errors"][0]["pointer"] == "/address"
+            assert (await post(service, headers, path, {})).status_code == 200
 
     asyncio.run(scenario())
 

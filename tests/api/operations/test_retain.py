@@ -156,6 +156,37 @@ def test_the_longest_law_that_binds_a_decision_of_the_month_holds_all_of_it(
     asyncio.run(scenario())
 
 
+def test_a_place_from_a_month_that_is_gone_is_taken_as_it_was_told(tmp_path: Path) -> None:
+    """Two checks a few minutes apart, and midnight of the last of the month between them."""
+
+    async def scenario() -> None:
+        async with desk_in(tmp_path) as desk:
+            grant = {
+                "address": "+12125550123",
+                "sender": "acme",
+                "event": "grant",
+                "channel": "sms",
+                "purpose": "marketing",
+                "level": "express_written",
+            }
+            await desk.ask("POST", "/v1/consent-events", grant, status=201)
+            clock: FixedClock = desk.service.clock
+            clock.move(datetime(2026, 11, 30, 23, 57, tzinfo=UTC) - clock.now())
+            await desk.check(SMS)
+            clock.move(timedelta(minutes=5))
+            later = await desk.check(SMS)
+            told = await desk.ask("POST", f"/v1/checks/{later}/replay")
+            assert (told["same"], told["proof"]["history"]) == (True, "complete")
+            await desk.ask("PUT", "/v1/retention", {"decision_months": 1})
+            desk.at(2027, 1)
+            assert await desk.keep() == ["2026-11"]
+            told = await desk.ask("POST", f"/v1/checks/{later}/replay")
+            assert told["differed"] == []
+            assert (told["same"], told["proof"]["history"]) == (True, "named")
+
+    asyncio.run(scenario())
+
+
 def test_without_a_setting_everything_is_kept_until_somebody_asks(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with desk_in(tmp_path) as desk:

@@ -145,6 +145,12 @@ def test_a_period_holds_what_was_recorded_in_it(one: Desk, tmp_path: Path) -> No
         ("decisions", 1),
         ("decisions", 2),
     ]
+    assert all(log["period_is_proved"] for log in verified(bundle, tmp_path)["logs"])
+    # Those beside it prove that it is whole, and nothing of what they say is told.
+    withheld = [
+        json.loads(row) for row in members_of(bundle)["disclosed/consent.jsonl"].splitlines()
+    ]
+    assert [row.get("withheld") for row in withheld] == [None, None, "not_asked"]
 
 
 def test_a_period_beyond_the_log_is_empty_and_says_how_long_the_log_is(
@@ -153,7 +159,8 @@ def test_a_period_beyond_the_log_is_empty_and_says_how_long_the_log_is(
     bundle = export_of(one, tmp_path, since=one.now + DAY)
     assert damage(bundle, tmp_path, *public_keys(one)) == []
     assert story(bundle) == []
-    assert "entries 3 until 3 of 4" in members_of(bundle)["README.txt"].decode()
+    assert "entries 2 until 3 of 4" in members_of(bundle)["README.txt"].decode()
+    assert all(log["period_is_proved"] for log in verified(bundle, tmp_path)["logs"])
 
 
 def test_a_senders_story_withholds_what_concerns_another(one: Desk, tmp_path: Path) -> None:

@@ -12,13 +12,17 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from consent import tables as consent_tables
+from consent.erasure import ErasureInput, erase
 from consent.events import RecordedKind
+from consent.fsck import people
 from consent.fsck.damage import Damage, Kind
 from consent.fsck.ledger import inspect_organisation, inspect_tail
 from consent.fsck.rebuild import Rebuilt, rebuild
+from consent.fsck.suppressions import Suppressions
 from consent.keys.key_ring import KeyRing
 from consent.ledger import checkpoints, tables
 from consent.ledger.checkpoints import GrownLog, Rereader, SignedCheckpoint
+from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log
 from consent.ledger.log import append_many
 from jurisdictions.addresses import parse_address
@@ -59,6 +63,19 @@ class Ledger:
         (head,) = [head for head in self.heads() if head.log is Log.CONSENT]
         return list(inspect_tail(self.connection, head, keys=self.recorder.keys, entries=entries))
 
+    def walk(self, among: people.People) -> list[bytes]:
+        recorder = self.recorder
+        suppressions = Suppressions(self.connection, recorder.organisation, recorder.keys)
+        walking = people.walk(
+            self.connection,
+            recorder.organisation,
+            keys=recorder.keys,
+            suppressions=suppressions,
+            progress=lambda _: None,
+            among=among,
+        )
+        return [person.id for person in walking]
+
     def heads(self) -> list[GrownLog]:
         return checkpoints.read_heads(self.connection, [self.recorder.organisation])
 
@@ -91,10 +108,10 @@ def ledger(engine: Engine, tmp_path: Path) -> Iterator[Ledger]:
 def a_ledger(engine: Engine, keys: KeyRing) -> Iterator[Ledger]:
     with consents.recorder(engine, keys) as recorder:
         for start in range(0, PEOPLE, 50):
-            people = [
+            some = [
                 parse_address(f"person{number}@example.com") for number in range(start, start + 50)
             ]
-            recorder.record(*((one, an_event()) for one in people for _ in range(2)))
+            recorder.record(*((one, an_event()) for one in some for _ in range(2)))
         recorder.record_one(ANN, an_event())
         later = recorder.at(NOW + timedelta(seconds=1))
         later.record_one(ANN, an_event(RecordedKind.REVOKE, channel=Channel.SMS))
@@ -270,6 +287,29 @@ def test_each_damage_is_named_by_its_index(ledger: Ledger, name: str) -> None:
             assert kind in {word for word, _ in named}, named
         else:
             assert (kind, index) in named, named
+
+
+def test_the_erasure_of_a_stranger_is_opened_and_followed(ledger: Ledger) -> None:
+    recorder = ledger.recorder
+    given = ErasureInput(address=parse_address("stranger@example.com"), event_id=uuid7(NOW))
+    erase(ledger.connection, recorder.organisation, given, keys=recorder.keys, now=NOW)
+    assert ledger.inspect() == []
+    ledger.delete(SUPPRESSION, SUPPRESSION.c.idx == ENTRIES)
+    assert {(one.kind.value, one.index) for one in ledger.inspect()} == {("suppression", ENTRIES)}
+    ledger.change(PAYLOAD, PAYLOAD.c.event_id == given.event_id, nonce=bytes(12))
+    assert {(one.kind.value, one.index) for one in ledger.inspect()} == {("payload", ENTRIES)}
+
+
+@pytest.mark.parametrize("shares", [0, 1, 2, 7])
+def test_shares_of_the_people_are_everybody_once(ledger: Ledger, shares: int) -> None:
+    by_share = [ledger.walk(share) for share in people.shared_out(shares)]
+    assert len(by_share) == max(shares, 1)
+    everybody = ledger.walk(people.EVERYBODY)
+    assert len(everybody) == PEOPLE + 2
+    assert [id_ for share in by_share for id_ in share] == everybody
+    assert all(by_share), "who is nobody's share is a mistake in the shares"
+    some = people.People(after=everybody[3], until=everybody[7])
+    assert ledger.walk(some) == everybody[4:8]
 
 
 def test_damage_in_another_log_is_that_logs(ledger: Ledger) -> None:

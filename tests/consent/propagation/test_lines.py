@@ -181,6 +181,7 @@ CHANGE = [("link", 0, 1), ("link", 1, 2), ("unlink", 0), ("unlink", 1, 2)]
 CARRY = [("send", 9), ("arrive",)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [*TELL, *CHANGE, *CARRY], ids=str)
 def test_every_short_story_of_three_people_stays_in_order(desk: Recorder, first: Act) -> None:
     """Four steps of every kind in every order, behind a beginning in which two wait as one."""
@@ -216,7 +217,7 @@ ACTS: list[Act] = [
 
 
 @settings(
-    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(st.lists(st.sampled_from(ACTS), max_size=16))
 def test_nothing_leaves_while_something_older_of_the_same_address_is_on_its_way(

@@ -8,6 +8,7 @@ from audit.exports.report.lettering import FAMILY, OTHERS, glyphs_of, lettering_
 from audit.exports.report.shown import drawable, visible
 from consent.events import RecordedKind
 from rules.vocabulary import Via
+from tests.support.bundles import members_of
 from tests.support.consents import ANN, an_event
 from tests.support.exports import export_of, public_keys
 from tests.support.gates import Desk
@@ -55,6 +56,19 @@ def test_what_turns_the_direction_of_writing_is_named(one: Desk, tmp_path: Path)
         assert packed_words("[U+200B ZERO WIDTH SPACE][U+0007 CONTROL CHARACTER]") in packed
     raw = told.members["report.html"].decode()
     assert not set("\u202e\u202c\u200b\x07\x1b\x0c") & set(raw)
+
+
+def test_nothing_moves_the_cursor_of_who_reads_the_plain_text(one: Desk, tmp_path: Path) -> None:
+    given = {
+        "brand": "Acme\u202e\n\n99. 2026-01-01",
+        "text": "yes\x1b[2J\n\n99. 2026-01-01 00:00: Consent was given",
+    }
+    one.recorder.record_one(ANN, an_event(RecordedKind.REVOKE, sender=None, **given))
+    text = members_of(export_of(one, tmp_path, whose=ANN))["trail.txt"].decode()
+    assert "Acme[U+202E RIGHT-TO-LEFT OVERRIDE]" in text
+    assert "yes[U+001B CONTROL CHARACTER][2J" in " ".join(text.split())
+    assert not [one for one in text if one != "\n" and not one.isprintable()]
+    assert "\n99." not in text
 
 
 def test_what_no_font_draws_is_named_on_paper_and_drawn_on_the_screen(

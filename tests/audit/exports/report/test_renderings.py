@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from pypdfium2 import PdfDocument
 
 from audit.exports.report import guide, paper, picture, screen
 from audit.exports.report.checked import Checked, check
@@ -39,6 +40,7 @@ def a_line(number: int = 1, mark: Mark = Mark.GRANT, **given: object) -> Line:
 def a_report(*lines: Line, damages: tuple[str, ...] = ()) -> Report:
     return Report(
         organisation="org_test",
+        named="Acme Ltd",
         whose="+12125550123",
         as_of=NOW,
         scope=(Said("What is on record", "something"),),
@@ -65,6 +67,34 @@ def test_pages_are_numbered() -> None:
     count = words.count("Page")
     assert count > 5
     assert all(f"Page{number}of{count}" in words for number in range(1, count + 1))
+
+
+def test_an_entry_that_goes_on_says_so_on_the_next_page() -> None:
+    said = tuple(Said(f"Thing {number}", "told") for number in range(60))
+    pages = words_of_paper(b"".join(paper.paper_of(a_report(a_line(said=said)), breathe)))
+    assert pages.count("1.Consentgiven(continued)") == 1
+    assert "(continued)" not in pages[pages.index("Consentrecords") :]
+
+
+def test_a_fingerprint_is_not_broken(lived: Lived) -> None:
+    release = next(row["leaf"]["release"] for row in lived.story if row["leaf"]["release"])
+    with PdfDocument(lived.members["report.pdf"]) as document:
+        texts = []
+        for page in document:
+            text = page.get_textpage()
+            texts.append(text.get_text_range())
+            text.close()
+            page.close()
+    assert "".join(texts).count(release) == 20, "once a decision, each in one line"
+
+
+def test_the_first_page_names_the_organisation() -> None:
+    report = a_report(a_line())
+    for text in (
+        words_of_paper(b"".join(paper.paper_of(report, breathe))),
+        packed_words(words_of_screen(b"".join(screen.screen_of(report, breathe)))),
+    ):
+        assert "AcmeLtd(organisationorg_test)" in text
 
 
 def test_evidence_that_is_not_genuine_is_told_first() -> None:
@@ -120,14 +150,24 @@ def page_path(lived: Lived, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @wants_browser
-def test_a_browser_reads_it_aloud_and_asks_nobody(page_path: Path) -> None:
+@pytest.mark.parametrize("width", [1000, 390])
+def test_a_browser_reads_it_aloud_and_asks_nobody(page_path: Path, width: int) -> None:
     asked: list[str] = []
     with a_browser() as browser:
-        page = browser.new_page(viewport={"width": 1000, "height": 1200})
+        page = browser.new_page(viewport={"width": width, "height": 1200})
         page.on("request", lambda request: asked.append(request.url))
         page.goto(page_path.as_uri())
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
         assert page.get_by_role("heading", level=1).count() == 1
         assert page.get_by_role("img", name="Timeline").count() == 1
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        # No word of the list is broken, nor the picture too small to be read.
+        wide = page.locator(".list td:nth-child(3)").evaluate_all(
+            "all => all.map(one => one.offsetWidth)"
+        )
+        assert min(wide) > 60
+        assert (
+            page.locator("svg[role=img]").evaluate("it => it.getBoundingClientRect().width") > 700
+        )
     assert asked == [page_path.as_uri()]

@@ -96,8 +96,19 @@ def test_of_who_is_not_on_record_it_says_so(one: Desk, tmp_path: Path) -> None:
     assert guide.NOTHING in told.screen
     assert packed_words(guide.NOTHING) in told.paper
     assert b"<svg" not in told.members["report.html"]
+    assert "It can be no address" not in told.screen
     assert guide.GENUINE in told.screen
     assert damage(told.bundle, tmp_path, *told.keys) == []
+
+
+@pytest.mark.parametrize("written", ["12125550123", "+1212555012", "ann.example.com"])
+def test_of_what_can_be_no_address_it_says_so_first(
+    one: Desk, tmp_path: Path, written: str
+) -> None:
+    """Else a slip of the pen reads as proof that nothing is on record."""
+    told = told_of(live_through(one), tmp_path, parse_address(written))
+    for text in (told.screen, told.members["trail.txt"].decode(), told.paper):
+        assert packed_words("It can be no address: ") in packed_words(text)
 
 
 def test_who_was_erased_is_told_of_and_nothing_that_was_said(one: Desk, tmp_path: Path) -> None:
