@@ -138,6 +138,12 @@ class ConflictError(ComplianceError):
     code: ClassVar[str] = "conflict"
 
 
+class DeliveryOvertakenError(ComplianceError):
+    """What was given up would come behind what was said later of the same person."""
+
+    code: ClassVar[str] = "delivery_overtaken"
+
+
 class LinksUnavailableError(ComplianceError):
     """Links for recipients are asked for, and nobody has said how they reach the service."""
 

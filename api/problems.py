@@ -48,6 +48,7 @@ STATUS_OF: dict[str, tuple[int, str]] = {
     "already_reported": (409, "Something else was reported before"),
     "conflict": (409, "In conflict with what is on record"),
     "export_error": (409, "There is nothing to download"),
+    "delivery_overtaken": (409, "Something later of the same person went first"),
     "decision_sealed": (409, "The decision does not open any more"),
     "decision_superseded": (409, "The earlier answer no longer holds"),
     "links_unavailable": (409, "No links can be made yet"),

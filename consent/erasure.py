@@ -7,7 +7,7 @@ the suppression can be rebuilt from the log when the person's own key is gone.
 
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Final
 
@@ -30,6 +30,7 @@ from consent.ledger.log import Receipt, SealedEntry, append_many
 from consent.ledger.tables import log_entry, log_payload, subject, subject_alias, subject_key
 from consent.own_addresses import addresses_of, in_parts, linked_of
 from consent.propagation import outbox
+from consent.propagation.outbox import Forgotten
 from consent.suppression import Suppressed, Token
 from jurisdictions.addresses import Address
 
@@ -137,8 +138,8 @@ def erase(
         now=now,
     )
     receipt, destroyed = act.carry_out(people, record)
-    forgotten = outbox.erasure_of(receipt, people[0] if people else None, addresses, now)
-    outbox.tell(connection, organisation, [forgotten], keys=keys, now=now)
+    gone = Forgotten(people, addresses, [one.token for one in tokens])
+    outbox.tell_erased(connection, organisation, receipt, gone, keys=keys, now=now)
     return Erasure(
         event_id=given.event_id,
         at=now,
@@ -258,7 +259,7 @@ class _Act:
         destroyed = [self._destroy(person) for person in people]
         rows = suppressed_by(record, index=receipt.index, at=self.at)
         suppression.restore(self.connection, self.organisation, rows)
-        return receipt, _sum(destroyed)
+        return receipt, Destroyed(*map(sum, zip(*map(astuple, destroyed), strict=True)))
 
     def _append(self, people: Sequence[bytes], record: ErasureRecord) -> Receipt:
         """One entry a person, and one without if nobody is on record; give the first's receipt.
@@ -485,12 +486,3 @@ def _still_told(
         (entry,) = read_entries(connection, organisation, Log.CONSENT, row.idx, row.idx + 1)
         if decode_leaf(entry.leaf).occurred_at == row.at:
             yield row
-
-
-def _sum(all_: Sequence[Destroyed]) -> Destroyed:
-    return Destroyed(
-        keys=sum(one.keys for one in all_),
-        payloads=sum(one.payloads for one in all_),
-        aliases=sum(one.aliases for one in all_),
-        standings=sum(one.standings for one in all_),
-    )

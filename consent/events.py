@@ -56,10 +56,12 @@ class Flag(StrEnum):
     CHANNEL_UNREADABLE = "channel_unreadable"
     PURPOSE_UNREADABLE = "purpose_unreadable"
     BRAND_UNREADABLE = "brand_unreadable"
+    BRAND_UNKNOWN = "brand_unknown"
     VIA_UNREADABLE = "via_unreadable"
     TEXT_UNREADABLE = "text_unreadable"
     AT_UNREADABLE = "at_unreadable"
     AT_IN_FUTURE = "at_in_future"
+    AT_DOUBTED = "at_doubted"
     FIELDS_UNREADABLE = "fields_unreadable"
     STANDING_UNREADABLE = "standing_unreadable"
 

@@ -5,6 +5,9 @@ entry of each of them that names all the others, so every standing says, sealed,
 count; an ``unlink`` is another. What was said at one address counts at all, with two bounds, so
 that linking never loosens: who has said stop at an address is permitted nothing there by what
 was said at another, and who parts keeps the stops that held.
+
+A link also names, in the entry of each whom it newly brings under them, the stops of the others:
+whoever is to be told of stops is told of these as well.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,15 +21,16 @@ from sqlalchemy import Connection
 
 from consent import holds, standing, subjects, suppression
 from consent.errors import LinkTooLargeError, StandingUnreadableError
-from consent.events import CarriedStop, ConsentEvent, RecordedKind, encode_payload
+from consent.events import STOPS, CarriedStop, ConsentEvent, RecordedKind, encode_payload
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import PayloadContext, SealingKey, seal_payload
 from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log
 from consent.ledger.log import Receipt, SealedEntry, append_many
+from consent.propagation import lines, outbox
+from consent.propagation.reached import Reached, stops_reached
 from consent.standing import Appended, KeptEvent, Standing, change_of
-from consent.subjects import Subject
-from consent.suppression import SUPPRESSING
+from consent.subjects import KnownSubject, Subject
 from jurisdictions.addresses import Address
 
 LINKED_MAX: Final = 32
@@ -45,6 +49,9 @@ PERMITTING: Final = frozenset(
     }
 )
 """What may permit a message. All else can only stand against one."""
+
+LASTING: Final = STOPS | {RecordedKind.ERASE}
+"""What goes on holding whatever becomes of a link: a held reply does until somebody decides."""
 
 Standings = Mapping[bytes, Standing | StandingUnreadableError]
 
@@ -73,7 +80,7 @@ def said_elsewhere(
     ``events`` are those of their own address. Once it has said stop, nothing from elsewhere
     permits it anything. Pure.
     """
-    stopped = any(event.event in SUPPRESSING and not event.elsewhere for event in events)
+    stopped = any(event.event in LASTING and not event.elsewhere for event in events)
     known = {event.index for event in events}
     said: dict[int, KeptEvent] = {}
     for other in own.linked:
@@ -88,6 +95,32 @@ def said_elsewhere(
             if event.index not in known and not (stopped and event.event in PERMITTING):
                 said[event.index] = _from_elsewhere(event)
     return list(said.values())
+
+
+def permitted_at(
+    connection: Connection, organisation: str, addresses: Sequence[Address], *, keys: KeyRing
+) -> list[datetime | None]:
+    """When what may permit a message to each was last said, at whichever address of theirs; None
+    where nothing was, or nobody can tell."""
+    people = subjects.find_many(connection, organisation, addresses, keys=keys)
+    known = {one.id: one for one in people if one}
+    rows = standing.load_rows(connection, organisation, list(known))
+    opened: dict[bytes, Standing | StandingUnreadableError] = {
+        id_: standing.open_row(keys, organisation, id_, one.head_seq, rows.get(id_))
+        for id_, one in known.items()
+    }
+    opened |= open_others(connection, organisation, opened, keys=keys)
+    said = {
+        id_: max((e.at for e in one.events if e.event in PERMITTING), default=None)
+        for id_, one in opened.items()
+        if isinstance(one, Standing)
+    }
+    found: list[datetime | None] = []
+    for person in people:
+        own = opened.get(person.id) if person else None
+        ids = (person.id, *own.linked) if person and isinstance(own, Standing) else ()
+        found.append(max((at for id_ in ids if (at := said.get(id_))), default=None))
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,20 +166,30 @@ def link(
     ids = set(people)
     if not strangers and all(ids == {one.id, *one.standing.linked} for one in people.values()):
         return turn.linked(given.addresses, people, ())
+    before = [frozenset((one.id, *one.standing.linked)) for one in people.values()]
     made = subjects.find_or_make_many(connection, organisation, given.addresses, keys=keys, now=now)
     suppressed = suppression.load_many(connection, organisation, given.addresses, keys=keys)
     changed: dict[bytes, _Changed] = {}
+    newcomers: list[tuple[bytes, Address]] = []
     for address, found, stops in zip(given.addresses, made, suppressed, strict=True):
         assert found is not None, "an address always leads to somebody"
         subject = found[0]
-        person = people.setdefault(subject.id, _Person(subject, Standing()))
-        lacking = {event.index for event in stops} - {e.index for e in person.standing.events}
+        if subject.id not in people:
+            people[subject.id] = _Person(subject, Standing())
+            before.append(frozenset((subject.id,)))
+            newcomers.append((subject.id, address))
+        lacking = {e.index for e in stops} - {e.index for e in people[subject.id].standing.events}
         carried = [event for event in stops if event.index in lacking]
-        changed[subject.id] = _Changed(address=address.normalised, carried=carried)
+        changed[subject.id] = _Changed(address=address, carried=carried)
         indexes = subjects.blind_indexes_of(organisation, address, keys)
         holds.give_to(connection, organisation, subject.id, indexes)
+    reaching = _stops_reaching(people, changed)
     for id_ in people:
-        changed.setdefault(id_, _Changed()).linked = people.keys() - {id_}
+        one = changed.setdefault(id_, _Changed())
+        one.linked = people.keys() - {id_}
+        one.carried = [*one.carried, *reaching[id_]]
+    lines.follow(connection, organisation, newcomers, keys=keys)
+    lines.join(connection, organisation, set(before))
     receipts = turn.record(RecordedKind.LINK, people, changed)
     return turn.linked(given.addresses, people, receipts)
 
@@ -197,7 +240,7 @@ class _Changed:
 
     linked: Collection[bytes] = ()
     carried: Sequence[KeptEvent] = ()
-    address: str | None = None
+    address: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,12 +278,17 @@ class _Turn:
     def part(self, leaving: Collection[bytes]) -> tuple[Receipt, ...]:
         """Record that these persons are nobody else; nothing where they are not."""
         people = self.load(leaving)
+        for group in {frozenset((id_, *people[id_].standing.linked)) for id_ in leaving}:
+            if len(group) > 1:
+                lines.part(self.connection, self.organisation, group)
         changed: dict[bytes, _Changed] = {}
         for id_, person in people.items():
             staying = set() if id_ in leaving else set(person.standing.linked).difference(leaving)
             lost = [people[other] for other in person.standing.linked if other not in staying]
             if lost:
-                changed[id_] = _Changed(staying, _stops_of(lost, person))
+                changed[id_] = _Changed(
+                    staying, [*_stops_of(lost, person), *_doubts_of(lost, person)]
+                )
         return self.record(RecordedKind.UNLINK, people, changed)
 
     def record(
@@ -250,9 +298,8 @@ class _Turn:
         ids = sorted(changed)
         data_keys = subjects.load_keys(self.connection, self.organisation, ids, keys=self.keys)
         events = {id_: self._event_of(kind, changed[id_]) for id_ in ids}
-        entries = [
-            self._seal(data_keys[id_], id_, events[id_], changed[id_].address) for id_ in ids
-        ]
+        addresses = {id_: changed[id_].address for id_ in ids}
+        entries = [self._seal(data_keys[id_], id_, events[id_], addresses[id_]) for id_ in ids]
         receipts = append_many(
             self.connection, self.organisation, Log.CONSENT, entries, recorded_at=self.now
         )
@@ -264,6 +311,14 @@ class _Turn:
             self.connection, self.organisation, appended, keys=self.keys, recorded_at=self.now
         )
         assert not unreadable, "they were all read in this transaction"
+        reached = [
+            Reached(addresses[id_] or KnownSubject(id_), stop, id_, receipt)
+            for id_, receipt in zip(ids, receipts, strict=True)
+            for stop in stops_reached(events[id_])
+        ]
+        outbox.tell_recorded(
+            self.connection, self.organisation, reached, keys=self.keys, now=self.now
+        )
         return tuple(receipts)
 
     def linked(
@@ -302,9 +357,10 @@ class _Turn:
         )
 
     def _seal(
-        self, key: SealingKey, id_: bytes, event: ConsentEvent, address: str | None
+        self, key: SealingKey, id_: bytes, event: ConsentEvent, address: Address | None
     ) -> SealedEntry:
         event_id = uuid7(self.now)
+        text = None if address is None else address.normalised
         context = PayloadContext(self.organisation, event_id, event.event.value, id_)
         return SealedEntry(
             event_id=event_id,
@@ -312,8 +368,36 @@ class _Turn:
             occurred_at=event.at.astimezone(UTC),
             subject=id_,
             actor=self.actor,
-            payload=seal_payload(key, context, encode_payload(event, address)),
+            payload=seal_payload(key, context, encode_payload(event, text)),
         )
+
+
+def _stops_reaching(
+    people: Mapping[bytes, _Person], changed: Mapping[bytes, _Changed]
+) -> dict[bytes, list[KeptEvent]]:
+    """For each of those who become one person, the stops of whoever was another until now."""
+    stopped = {
+        id_: _Person(
+            one.subject,
+            msgspec.structs.replace(
+                one.standing, events=(*one.standing.events, *changed[id_].carried)
+            ),
+        )
+        if id_ in changed
+        else one
+        for id_, one in people.items()
+    }
+    return {
+        id_: _stops_of(
+            [
+                other
+                for other_id, other in stopped.items()
+                if other_id != id_ and other_id not in one.standing.linked
+            ],
+            one,
+        )
+        for id_, one in stopped.items()
+    }
 
 
 def _stops_of(others: Iterable[_Person], person: _Person) -> list[KeptEvent]:
@@ -323,10 +407,23 @@ def _stops_of(others: Iterable[_Person], person: _Person) -> list[KeptEvent]:
     last: dict[tuple[object, ...], KeptEvent] = {}
     every = [event for other in others for event in other.standing.events]
     for event in sorted(every, key=attrgetter("at", "index")):
-        if event.event in SUPPRESSING and event.index not in known:
+        if event.event in LASTING and event.index not in known:
             stop = _from_elsewhere(event)
             last[stop.event, stop.sender, stop.channel, stop.purpose, stop.brand] = stop
     return sorted(last.values(), key=attrgetter("at", "index"))
+
+
+def _doubts_of(others: Sequence[_Person], person: _Person) -> list[KeptEvent]:
+    """Every held reply that these have and nobody has decided on."""
+    known = {event.index for event in person.standing.events}
+    every = [event for other in others for event in other.standing.events]
+    decided = {event.answers for event in (*every, *person.standing.events)}
+    held = {
+        event.index: _from_elsewhere(event)
+        for event in every
+        if event.event is RecordedKind.HOLD and event.index not in known | decided
+    }
+    return [held[index] for index in sorted(held)]
 
 
 def _from_elsewhere(event: KeptEvent) -> KeptEvent:

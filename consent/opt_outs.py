@@ -6,9 +6,9 @@ opt-out reaches as far as if the part had not been there.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -20,6 +20,10 @@ from rules.history import same_brand
 from rules.vocabulary import Channel, Purpose, Via
 
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+
+OLDEST_DAYS: Final = 30
+"""An opt-out that is passed on by itself and claims to be older has a clock that is wrong, or comes
+later than nearly every law leaves for acting on it. What is imported may be of any age."""
 
 _Read = TypeVar("_Read")
 
@@ -150,17 +154,29 @@ def widened(
         lost["at"] = Flag.AT_IN_FUTURE
     if not _can_be_written(event.evidence):
         lost["evidence"] = Flag.FIELDS_UNREADABLE
-    flags = [*event.flags, *lost.values()]
+    flags = [*lost.values()]
     if address.problem is not None:
         flags.append(Flag.ADDRESS_UNREADABLE)
-    if not flags:
-        return event
-    changes: dict[str, Any] = dict.fromkeys(lost)
-    if lost:
-        changes["unread"] = _kept_too(event, lost)
-    if "at" in lost:
-        changes["at"] = now
-    return msgspec.structs.replace(event, **changes, flags=tuple(dict.fromkeys(flags)))
+    return _without(event, lost, flags, now=now) if flags or event.flags else event
+
+
+def doubted(
+    event: ConsentEvent, brands: Iterable[str], *, permitted_at: datetime | None, now: datetime
+) -> ConsentEvent:
+    """The same stop, which was passed on just after it was said, without what cannot be so.
+
+    A brand that is none of ``brands`` narrows nothing. What claims to be older than
+    ``OLDEST_DAYS``, or than what permitted messages last (``permitted_at``), is said ``now``: else
+    a wrong clock would put a stop before the consent that it takes back.
+    """
+    lost: dict[str, Flag] = {}
+    if event.brand is not None and not any(same_brand(event.brand, name) for name in brands):
+        lost["brand"] = Flag.BRAND_UNKNOWN
+    if is_instant(event.at) and event.at < now:
+        oldest = now - timedelta(days=OLDEST_DAYS)
+        if event.at < max(oldest, permitted_at or oldest):
+            lost["at"] = Flag.AT_DOUBTED
+    return _without(event, lost, lost.values(), now=now) if lost else event
 
 
 def is_storable(text: str) -> bool:
@@ -182,6 +198,19 @@ def is_instant(at: datetime) -> bool:
         return False
 
 
+def _without(
+    event: ConsentEvent, lost: Collection[str], flags: Iterable[Flag], *, now: datetime
+) -> ConsentEvent:
+    """The same without these parts, which are kept beside it; a lost instant is ``now``."""
+    changes: dict[str, Any] = dict.fromkeys(lost)
+    if lost:
+        changes["unread"] = _kept_too(event, lost)
+    if "at" in lost:
+        changes["at"] = now
+    changes["flags"] = tuple(dict.fromkeys((*event.flags, *flags)))
+    return msgspec.structs.replace(event, **changes)
+
+
 def _kept_too(event: ConsentEvent, lost: Iterable[str]) -> str:
     kept = {} if event.unread is None else json.loads(event.unread)
     return _as_json(kept | {name: getattr(event, name) for name in lost})
@@ -198,9 +227,13 @@ def _can_be_written(evidence: Evidence | None) -> bool:
 def _as_json(unread: Mapping[str, object]) -> str:
     """Write down whatever came in; nothing is too odd to be kept."""
     try:
-        return json.dumps(unread, default=repr)
+        return json.dumps(unread, default=_plain)
     except RecursionError:
         return json.dumps(dict.fromkeys(unread, "nested too deeply to be kept"))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else repr(value)
 
 
 def _address(value: object) -> str:

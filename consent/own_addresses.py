@@ -1,13 +1,13 @@
 """A person's addresses, as their own sealed entries tell them: they stand nowhere else."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
-from consent.events import MEMBERSHIPS
+from consent.events import MEMBERSHIPS, ConsentEvent
 from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind, PayloadContext, SealingKey, open_payload
@@ -61,20 +61,47 @@ def linked_of(
 
     ``BrokenSealError``: that one does not open.
     """
+    last = _memberships_of(connection, organisation, person)[-1:]
+    for _, event in _opened_memberships(connection, organisation, person, last, keys):
+        return {bytes.fromhex(id_) for id_ in event.linked}
+    return set()
+
+
+def memberships_of(
+    connection: Connection, organisation: str, person: bytes, keys: KeyRing
+) -> list[tuple[Entry, ConsentEvent]]:
+    """Every link and unlink of a person, in order. ``BrokenSealError``: one does not open."""
+    entries = _memberships_of(connection, organisation, person)
+    return list(_opened_memberships(connection, organisation, person, entries, keys))
+
+
+def _memberships_of(connection: Connection, organisation: str, person: bytes) -> list[Entry]:
     entries = read_subject(connection, organisation, Log.CONSENT, person)
-    last = next((e for e in reversed(entries) if decode_leaf(e.leaf).type in MEMBERSHIPS), None)
-    if last is None:
-        return set()
+    return [entry for entry in entries if decode_leaf(entry.leaf).type in MEMBERSHIPS]
+
+
+def _opened_memberships(
+    connection: Connection,
+    organisation: str,
+    person: bytes,
+    entries: Sequence[Entry],
+    keys: KeyRing,
+) -> Iterator[tuple[Entry, ConsentEvent]]:
+    if not entries:
+        return
     one = {"organisation": organisation, "person": person}
     data_keys = {
         version: keys.unwrap_subject_key(organisation, person, version, wrapped)
         for version, wrapped in connection.execute(_KEYS_OF_ONE, one)
     }
-    stored = read_payloads(connection, organisation, [last.event_id]).get(last.event_id)
-    payload = None if stored is None else _opened(organisation, last, stored, data_keys)
-    if payload is None:
-        raise BrokenSealError("an entry that says who else is this person does not open")
-    return {bytes.fromhex(id_) for id_ in payload.get("linked", ())}
+    stored = read_payloads(connection, organisation, [entry.event_id for entry in entries])
+    for entry in entries:
+        sealed = stored.get(entry.event_id)
+        payload = None if sealed is None else _opened(organisation, entry, sealed, data_keys)
+        if payload is None:
+            raise BrokenSealError("an entry that says who else is this person does not open")
+        payload.pop("address", None)
+        yield entry, msgspec.convert(payload, ConsentEvent)
 
 
 def _payloads_of(

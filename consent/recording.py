@@ -6,14 +6,14 @@ must be whole, for it may later permit a message.
 """
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 from sqlalchemy import Connection
 
-from consent import reviews, senders, standing, subjects, suppression
+from consent import linking, reviews, senders, standing, subjects, suppression
 from consent.errors import (
     EventInFutureError,
     EventRefusedError,
@@ -34,8 +34,8 @@ from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import PayloadContext, SealingKey, seal_payload
 from consent.ledger.leaf import Log
 from consent.ledger.log import Receipt, SealedEntry, append_many
-from consent.opt_outs import is_instant, is_storable, widened
-from consent.propagation import outbox
+from consent.opt_outs import doubted, is_instant, is_storable, widened
+from consent.propagation import lines, outbox
 from consent.propagation.outbox import Happened
 from consent.standing import Appended, KeptEvent
 from consent.subjects import Subject, Whom
@@ -50,12 +50,15 @@ class EventInput:
     """One event, and whom it concerns. A revoke, complaint or hold comes with its address.
 
     ``event_id`` is a UUIDv7; ``actor`` the opaque id of the key or system that brought it.
+    ``is_fresh``: it is passed on by itself, just after it was said, of a brand of ours if of any;
+    what it says to the contrary is doubted (``opt_outs.doubted``).
     """
 
     whom: Whom
     event: ConsentEvent
     event_id: bytes
     actor: str | None = None
+    is_fresh: bool = False
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -101,6 +104,7 @@ def record_events(
     The number of statements does not grow with the batch.
     """
     turn = _Turn(connection, organisation, keys, now, release)
+    inputs = _doubted(turn, inputs)
     named = {given.event.sender for given in inputs if given.event.sender is not None}
     known = senders.load_names(connection, organisation, set(filter(is_storable, named)))
     read = [as_recorded(given, known, now) for given in inputs]
@@ -118,8 +122,46 @@ def record_events(
             answers[place] = UnknownSubjectError("the organisation has no such person on record")
         else:
             accepted[place] = _Accepted(inputs[place], event, *person)
+    newcomers = {
+        (one.subject.id, one.given.whom)
+        for one in accepted.values()
+        if one.subject.head_seq == 0 and isinstance(one.given.whom, Address)
+    }
+    lines.follow(connection, organisation, newcomers, keys=keys)
     answers.update(zip(accepted, _append(turn, list(accepted.values())), strict=True))
     return [answers[place] for place in range(len(inputs))]
+
+
+def _doubted(turn: _Turn, inputs: Sequence[EventInput]) -> Sequence[EventInput]:
+    """The same, those of them that are fresh without what they cannot have said."""
+    fresh = [
+        given
+        for given in inputs
+        if given.is_fresh and (given.event.brand is not None or given.event.at < turn.now)
+    ]
+    if not fresh:
+        return inputs
+    brands: set[str] = set()
+    if any(given.event.brand is not None for given in fresh):
+        brands = senders.load_brands(turn.connection, turn.organisation)
+    addresses = {given.whom for given in fresh if isinstance(given.whom, Address)}
+    whose = sorted(addresses, key=lambda address: address.normalised)
+    permitted_at = dict(
+        zip(
+            whose,
+            linking.permitted_at(turn.connection, turn.organisation, whose, keys=turn.keys),
+            strict=True,
+        )
+    )
+    return [
+        replace(
+            given,
+            event=doubted(given.event, brands, permitted_at=permitted_at[given.whom], now=turn.now),
+        )
+        if given.is_fresh and given.whom in permitted_at
+        else given
+        for given in inputs
+    ]
 
 
 def _append(turn: _Turn, accepted: Sequence[_Accepted]) -> list[Recorded]:

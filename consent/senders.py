@@ -80,6 +80,7 @@ _NAMES = ByMany(
         among(sender_table.c.id, "ids"),
     )
 )
+_ALL = select(sender_table.c.record).where(sender_table.c.organisation == bindparam("organisation"))
 _PAGE = (
     select(sender_table.c.record)
     .where(
@@ -134,6 +135,15 @@ def load_names(connection: Connection, organisation: str, ids: Collection[str]) 
         return {}
     rows = _NAMES.execute(connection, {"organisation": organisation, "ids": list(ids)})
     return {row.id: row.name for row in rows}
+
+
+def load_brands(connection: Connection, organisation: str) -> set[str]:
+    """Every name that a sender of the organisation bears, or bore before."""
+    records = [
+        _DECODER.decode(record)
+        for (record,) in connection.execute(_ALL, {"organisation": organisation})
+    ]
+    return {name for record in records for name in (record.name, *record.former_names)}
 
 
 def load_page(

@@ -9,7 +9,7 @@ from rules.history import Event
 from rules.rule import ANYWHERE, SINCE_EVER, Case, Rule, Value
 from rules.vocabulary import STRICTNESS, Certainty, Force, ReasonCode, Verdict
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 """Raised whenever the same facts and rules may give another decision; each decision names it."""
 
 LONGEST_WAIT = timedelta(days=30)

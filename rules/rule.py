@@ -1,5 +1,6 @@
 """What every rule is: whom it binds, what it says since when, and what its kind offers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import ClassVar
@@ -33,6 +34,15 @@ class Ground:
 
 Grounds = tuple[tuple[Ground, ...], ...]
 """For each consent rule that binds, every ground that it accepts; an empty one refuses."""
+
+
+def outlasted_at(grounds: tuple[Ground, ...], spares: Callable[[Ground], bool]) -> datetime | None:
+    """Give when the last ground that ``spares`` lapses, and leaves others that do not; None where
+    there are none such, or it never lapses."""
+    sparing = [ground.until for ground in grounds if spares(ground)]
+    if not sparing or len(sparing) == len(grounds) or None in sparing:
+        return None
+    return max(until for until in sparing if until is not None)
 
 
 @dataclass(frozen=True, slots=True)

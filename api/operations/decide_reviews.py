@@ -1,22 +1,23 @@
 """Decide on held replies: a person says whether it was a stop, and that is an event as well."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import Connection
 
 from api.errors import NotFoundError, ReviewDecidedError
 from api.operations.record_events import EventAnswer
 from api.work import Priority
-from consent import reviews
-from consent.events import ConsentEvent, RecordedKind
+from consent import parted_doubts, reviews
+from consent.events import STOPS, ConsentEvent, RecordedKind
 from consent.keys.errors import BrokenSealError
 from consent.keys.key_ring import KeyRing
 from consent.ledger.identifiers import uuid7
 from consent.recording import EventInput, record_events
 from consent.reviews import HeldReply, Outcome, Review
-from consent.subjects import KnownSubject
+from consent.subjects import KnownSubject, Whom
 from jurisdictions.addresses import parse_address
 from rules.errors import ComplianceError
 from rules.vocabulary import Via
@@ -74,15 +75,38 @@ class DecideReviews:
         )
         if isinstance(given, ComplianceError):
             return given
-        (answer,) = record_events(
+        answer, *_ = record_events(
             connection,
             request.organisation,
-            [given],
+            [given, *self._for_others(connection, request.organisation, found, given, now)],
             keys=self._keys,
             now=now,
             release=self._release,
         )
         return answer
+
+    def _for_others(
+        self,
+        connection: Connection,
+        organisation: str,
+        found: Review,
+        given: EventInput,
+        now: datetime,
+    ) -> Iterator[EventInput]:
+        """The same decision for whoever is held for this reply since they parted. What was written
+        stays with whoever wrote it."""
+        event = msgspec.structs.replace(given.event, text=None)
+        people = parted_doubts.held_since_parting(
+            connection, organisation, found.subject, found.idx, keys=self._keys
+        )
+        for person in people:
+            whoms: Sequence[Whom] = [KnownSubject(person)]
+            if event.event in STOPS:
+                whoms = parted_doubts.addresses_of(
+                    connection, organisation, person, keys=self._keys
+                )
+            for whom in whoms:
+                yield EventInput(whom, event, uuid7(now), given.actor)
 
     def _revoke(
         self, request: ReviewDecision, found: Review, reply: HeldReply | None, now: datetime

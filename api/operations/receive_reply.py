@@ -19,7 +19,7 @@ from api.operations.record_events import EventBatch, RecordEvents, Said
 from api.tables import inbound_message
 from api.work import Priority
 from consent.errors import EventRefusedError
-from consent.events import ConsentEvent, Disclosure, Evidence, RecordedKind
+from consent.events import UNREFUSED, ConsentEvent, Disclosure, Evidence, RecordedKind
 from consent.keys.sealing import framed
 from consent.recording import Recorded
 from jurisdictions.addresses import Address, parse_address
@@ -217,7 +217,9 @@ class ReceiveReplies:
 
 
 def _batch_of(request: ReceivedReply) -> EventBatch:
-    said = [] if request.event is None else [Said(request.address, request.event)]
+    event = request.event
+    is_fresh = event is not None and event.event in UNREFUSED
+    said = [] if event is None else [Said(request.address, event, is_fresh=is_fresh)]
     return EventBatch(request.endpoint.organisation, request.endpoint.id, said)
 
 

@@ -21,10 +21,12 @@ EventAnswer = Recorded | ComplianceError
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One event, and the address of the person that it concerns."""
+    """One event, and the address of the person that it concerns. ``is_fresh``: it is a stop that is
+    passed on by itself, just after it was said."""
 
     address: Address
     event: ConsentEvent
+    is_fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,13 @@ class RecordEvents:
         answers: dict[int, list[EventAnswer]] = {}
         for organisation, places in grouped.items():
             inputs = [
-                EventInput(said.address, said.event, uuid7(now), requests[place].actor)
+                EventInput(
+                    said.address,
+                    said.event,
+                    uuid7(now),
+                    requests[place].actor,
+                    is_fresh=said.is_fresh,
+                )
                 for place in places
                 for said in requests[place].events
             ]

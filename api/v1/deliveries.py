@@ -210,7 +210,8 @@ async def post_retry(
     retry_deliveries: NamedDependency[RetryDeliveries],
     dispatcher: NamedDependency[Dispatcher],
 ) -> Answer[DeliveryShape]:
-    """Also one that was given up. 409: it has arrived, or another goes first."""
+    """Also one that was given up. 409: it has arrived, or another goes first; `delivery_overtaken`:
+    it is a grant or a confirmation that would come behind what its person said later."""
     wanted = RetryRequest(request.caller.organisation, id_of(ID_PREFIX, delivery))
     now = request.now
     woken: list[str] = []

@@ -50,11 +50,14 @@ async def post_opt_out(
 ) -> Answer[ReceiptShape]:
     """Works for an address never seen. A check that starts after the answer sees it.
 
-    What cannot be read is kept, named in `flags`, and narrows nothing.
+    What cannot be read is kept, named in `flags`, and narrows nothing; nor does a `brand` that no
+    sender of yours bears or bore. An `at` more than 30 days old, or before a consent on record, is
+    kept and flagged, and the opt-out counts from its receipt: what is older is imported as a
+    consent event.
     """
     caller, now = request.caller, request.now
     read = read_opt_out(decode_all(await request.json_bytes()), now=now)
-    said = Said(parse_address(read.address), read.event)
+    said = Said(parse_address(read.address), read.event, is_fresh=True)
     return await request.write(
         event_works.opt_outs,
         EventBatch(caller.organisation, caller.key, [said]),

@@ -5,7 +5,7 @@ under the lock of the organisation's logs as well, so that nobody joins a line w
 leaving it; a claim takes no such lock, and passes over rows that another process is claiming.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -39,7 +39,6 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     event: WebhookEvent
     event_id: bytes
-    subject: bytes | None
     attempt_count: int
     deadline_at: datetime | None
     recorded_at: datetime
@@ -87,7 +86,6 @@ _CLAIMED = (
         _C.organisation,
         _C.event,
         _C.event_id,
-        _C.subject,
         _C.attempt_count,
         _C.deadline_at,
         _C.recorded_at,
@@ -141,6 +139,7 @@ _GIVEN_UP = (
     )
 )
 _LINE = webhook_delivery.alias("line")
+_LINES = sa.select(_C.subject, _C.endpoint).where(_IDS, _C.subject.is_not(None)).distinct()
 _NEXT_IN_LINE = (
     sa.update(webhook_delivery)
     .where(
@@ -235,7 +234,6 @@ def claim(
             endpoint=endpoint,
             event=WebhookEvent(row.event),
             event_id=row.event_id,
-            subject=row.subject,
             attempt_count=row.attempt_count,
             deadline_at=row.deadline_at,
             recorded_at=row.recorded_at,
@@ -283,9 +281,7 @@ def conclude(connection: Connection, attempts: Sequence[Attempt], *, now: dateti
     )
     _run(connection, _FAILED, [{**_told_failure(one), "next_at": one.due_at} for one in failed])
     _run(connection, _GIVEN_UP, [_told_failure(one) for one in given_up])
-    let_next_go(
-        connection, ((one.claimed.subject, one.claimed.endpoint) for one in arrived + given_up), now
-    )
+    let_next_go(connection, [one.claimed.id for one in arrived + given_up], now)
 
 
 def release(connection: Connection, claimed: Sequence[Claimed], *, now: datetime) -> None:
@@ -326,12 +322,12 @@ def _run(connection: Connection, statement: sa.Update, values: Sequence[dict[str
         connection.execute(statement, values)
 
 
-def let_next_go(
-    connection: Connection, lines: Iterable[tuple[bytes | None, str]], now: datetime
-) -> None:
+def let_next_go(connection: Connection, ids: Sequence[bytes], now: datetime) -> None:
+    """Let go whoever stands first where these stood: in which line, their rows say by now."""
+    if not ids:
+        return
     values = [
         {"line_subject": subject, "line_endpoint": endpoint, "at": now}
-        for subject, endpoint in dict.fromkeys(lines)
-        if subject is not None
+        for subject, endpoint in connection.execute(_LINES, {"ids": ids})
     ]
     _run(connection, _NEXT_IN_LINE, values)

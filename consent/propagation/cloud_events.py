@@ -40,7 +40,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """Something to be told: it happened at ``at``. ``log`` and ``index``: where it is on record.
 
     ``line``: in whose order it is told, where that is not the subject's alone: persons that are
-    linked are one.
+    linked are one (``lines.py``).
     """
 
     event: WebhookEvent
@@ -54,8 +54,13 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     index: int | None = None
 
     @property
+    def whose(self) -> bytes | None:
+        """Whose line it stands in: the person's, or the one named where there is no person."""
+        return self.line if self.subject is None else self.subject
+
+    @property
     def place(self) -> bytes | None:
-        """The line that it stands in."""
+        """The line that it stands in, if nothing older waits elsewhere."""
         return self.subject if self.line is None else self.line
 
 

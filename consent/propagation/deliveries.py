@@ -78,14 +78,22 @@ _APPLIED = (
 )
 _RETRY = (
     sa.update(webhook_delivery)
+    .where(_C.id == bindparam("its_id"), _PENDING, _C.claim.is_(None), _C.due_at.is_not(None))
+    .values(due_at=_AT)
+)
+_REVIVE = (
+    sa.update(webhook_delivery)
     .where(
         _C.id == bindparam("its_id"),
-        sa.or_(
-            sa.and_(_PENDING, _C.claim.is_(None), _C.due_at.is_not(None)),
-            sa.and_(_C.state == State.FAILED.value, _C.sealed_body.is_not(None)),
-        ),
+        _C.state == State.FAILED.value,
+        _C.sealed_body.is_not(None),
     )
-    .values(state=State.PENDING.value, due_at=_AT, settled_at=None)
+    .values(
+        state=State.PENDING.value,
+        subject=bindparam("line"),
+        due_at=bindparam("due", type_=Instant),
+        settled_at=None,
+    )
 )
 _ABANDON = (
     sa.update(webhook_delivery)
@@ -197,12 +205,29 @@ def of_events(
 def report_applied(connection: Connection, delivery: Delivery, *, now: datetime) -> None:
     """The receiver says that it acted on it; that it also arrived need not have been told."""
     connection.execute(_APPLIED, {"its_id": delivery.id, "at": now})
-    let_next_go(connection, [(delivery.subject, delivery.endpoint)], now)
+    let_next_go(connection, [delivery.id], now)
 
 
 def retry(connection: Connection, delivery: Delivery, *, now: datetime) -> bool:
-    """Make it due now; False where it arrived, is under way or waits behind another."""
+    """Make it due now; False where it arrived, is under way, was given up or waits behind
+    another."""
     return bool(connection.execute(_RETRY, {"its_id": delivery.id, "at": now}).rowcount)
+
+
+def revive(
+    connection: Connection,
+    delivery: Delivery,
+    *,
+    line: bytes | None,
+    waits: bool,
+    now: datetime,
+) -> bool:
+    """Take up again what was given up, in its line; False where nothing is left to be sent.
+
+    ``waits``: another goes first there.
+    """
+    values = {"its_id": delivery.id, "line": line, "due": None if waits else now}
+    return bool(connection.execute(_REVIVE, values).rowcount)
 
 
 def holds_owed(connection: Connection, organisation: str, endpoint: str) -> bool:

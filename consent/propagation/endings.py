@@ -27,18 +27,15 @@ _C = webhook_delivery.c
 _NOW = bindparam("now", type_=Instant)
 _BEFORE = bindparam("before", type_=Instant)
 _IDS = _C.id.in_(bindparam("ids", expanding=True))
-_ITS_PERSON = (
-    sa.select(log_entry.c.subject)
-    .where(log_entry.c.event_id == _C.event_id, log_entry.c.organisation == _C.organisation)
-    .correlate(webhook_delivery)
-    .scalar_subquery()
-)
-# A line is that of several persons where they were linked; they may have been parted since.
+# By the entry that it tells of: in its line stand others as well, who may not be erased.
 _IS_ERASED = (
     sa.exists()
     .where(
+        log_entry.c.organisation == _C.organisation,
+        log_entry.c.log == _C.log,
+        log_entry.c.idx == _C.sequence,
         subject.c.organisation == _C.organisation,
-        subject.c.id.in_([_C.subject, _ITS_PERSON]),
+        subject.c.id == log_entry.c.subject,
         subject.c.erased_at.is_not(None),
     )
     .correlate(webhook_delivery)

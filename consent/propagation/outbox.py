@@ -5,7 +5,8 @@ once the transaction has committed; so nothing is told that did not happen, and 
 happened is forgotten.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,16 +16,17 @@ from sqlalchemy import Connection
 
 from consent import own_addresses, standing
 from consent.among import ByMany
-from consent.events import STOPS, ConsentEvent
+from consent.events import STOPS, CarriedStop, ConsentEvent
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind
 from consent.ledger.columns import microseconds_of
 from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log
 from consent.ledger.log import Receipt
-from consent.propagation import endpoints
+from consent.propagation import endpoints, lines
 from consent.propagation.cloud_events import Told, body_of, source_of
 from consent.propagation.endpoints import Listening
+from consent.propagation.reached import Reached
 from consent.propagation.tables import webhook_delivery
 from consent.propagation.words import EVENT_OF_KIND, OWED, State, Urgency, WebhookEvent
 from consent.rows import Rows
@@ -78,11 +80,26 @@ class Happened(msgspec.Struct, frozen=True):
     subject: bytes
     receipt: Receipt
 
+    @property
+    def event_id(self) -> bytes:
+        """The id of the event that is told of it."""
+        return self.receipt.event_id
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Who was erased: ids of one person, or nobody on record; all addresses, and a token of each of
+    their spellings."""
+
+    people: Sequence[bytes]
+    addresses: Collection[str]
+    tokens: Sequence[bytes]
+
 
 def tell_recorded(
     connection: Connection,
     organisation: str,
-    happened: Sequence[Happened],
+    happened: Sequence[Happened | Reached],
     *,
     keys: KeyRing,
     now: datetime,
@@ -93,33 +110,30 @@ def tell_recorded(
     The body of an opt-out names every address of the person: it holds for all of them.
     ``listening``: only these, of what was recorded long ago and is told them again.
     """
-    told = [one for one in happened if one.event.event in EVENT_OF_KIND]
+    told = [(one, event) for one in happened if (event := _event_of(one)) is not None]
     if not told:
         return 0
     if listening is None:
         listening = endpoints.listening(connection, organisation)
-    wanted = {event for event in EVENT_OF_KIND.values() if _wanted(listening, event)}
-    told = [one for one in told if EVENT_OF_KIND[one.event.event] in wanted]
+    told = [(one, event) for one, event in told if any(by.wants(event) for by in listening)]
     if not told:
         return 0
-    linked = _linked_with(connection, organisation, {one.subject for one in told}, keys)
+    linked = _linked_with(connection, organisation, {one.subject for one, _ in told}, keys)
     return tell(
         connection,
         organisation,
         [
             Told(
-                event=EVENT_OF_KIND[one.event.event],
-                event_id=one.receipt.event_id,
+                event=event,
+                event_id=one.event_id,
                 at=one.receipt.recorded_at,
                 subject=one.subject,
                 line=min(one.subject, *others) if others else one.subject,
                 log=Log.CONSENT.value,
                 index=one.receipt.index,
-                data=_data_of(
-                    one.event, _addresses_of(connection, organisation, one, others, keys)
-                ),
+                data=_data_of(one, _addresses_of(connection, organisation, one, others, keys)),
             )
-            for one in told
+            for one, event in told
             for others in (linked.get(one.subject, ()),)
         ],
         listening=listening,
@@ -154,15 +168,17 @@ def tell(
     source = source_of(keys.ledger_id, organisation)
     bodies = {id(one): body_of(one, source) for one in {id(one): one for one, _ in wanted}.values()}
     positions = _last_positions(connection, {by.id for _, by in wanted})
-    in_line = _in_line(connection, {one.place for one, _ in wanted if one.place is not None})
+    usual = {one.whose: one.place for one, _ in wanted if one.whose and one.place}
+    line_of = lines.lines_of(connection, organisation, usual)
+    in_line = _in_line(connection, set(line_of.values()))
     at = microseconds_of(now)
     rows: list[tuple[Any, ...]] = []
     for one, by in wanted:
         id_ = uuid7(now)
         place = positions[by.id] = positions.get(by.id, -1) + 1
-        line = (one.place, by.id)
-        waits = one.place is not None and line in in_line
-        in_line.add(line)
+        line = None if one.whose is None else line_of[one.whose]
+        waits = line is not None and (line, by.id) in in_line
+        in_line.add((line, by.id))
         rows.append(
             (
                 id_,
@@ -173,7 +189,7 @@ def tell(
                 one.event.value,
                 one.log,
                 one.index,
-                one.place,
+                line,
                 int(Urgency.FIRST if one.event in OWED else Urgency.OTHER),
                 State.PENDING.value,
                 None if waits else at,
@@ -196,44 +212,68 @@ def open_body(organisation: str, id_: bytes, sealed: bytes, *, keys: KeyRing) ->
     return keys.open_sealed(organisation, KeyKind.DELIVERY, sealed, _CONTEXT, id_)
 
 
-def erasure_of(
-    receipt: Receipt, subject: bytes | None, addresses: Iterable[str], at: datetime
-) -> Told:
-    """What is told of an erasure: whom to forget, which only their addresses say."""
-    return Told(
+def tell_erased(
+    connection: Connection,
+    organisation: str,
+    receipt: Receipt,
+    forgotten: Forgotten,
+    *,
+    keys: KeyRing,
+    now: datetime,
+) -> None:
+    """Queue whom to forget, which only their addresses say, for who wants to know.
+
+    It goes behind what was told of them, and before what will be.
+    """
+    people, tokens = forgotten.people, forgotten.tokens
+    # The address of a stranger has a line as well: it may come yet.
+    whose = people or tokens[:1]
+    told = Told(
         event=WebhookEvent.ERASED,
         event_id=receipt.event_id,
-        at=at,
-        subject=subject,
+        at=now,
+        subject=people[0] if people else None,
+        line=min(whose),
         log=Log.CONSENT.value,
         index=receipt.index,
-        data={"addresses": sorted(addresses), "occurred_at": at},
+        data={"addresses": sorted(forgotten.addresses), "occurred_at": now},
     )
+    tell(connection, organisation, [told], keys=keys, now=now)
+    lines.leave(connection, organisation, whose, tokens)
 
 
-def _wanted(listening: Sequence[Listening], event: WebhookEvent) -> bool:
-    return any(by.wants(event) for by in listening)
+def _event_of(one: Happened | Reached) -> WebhookEvent | None:
+    if isinstance(one, Reached):
+        return WebhookEvent.REVOKED
+    return EVENT_OF_KIND.get(one.event.event)
 
 
-def _data_of(event: ConsentEvent, addresses: Sequence[str]) -> dict[str, Any]:
-    """What a receiver acts on. What is null was not said: of an opt-out, that it covers all."""
+def _data_of(one: Happened | Reached, addresses: Sequence[str]) -> dict[str, Any]:
+    """What a receiver acts on. What is null was not said: of an opt-out, that it covers all.
+
+    ``stop_sequence``: where the stop itself stands in the log, when a link brought it here.
+    """
+    said = one.stop if isinstance(one, Reached) else one.event
     data: dict[str, Any] = {
-        "event": event.event.value,
+        "event": said.event.value,
         "address": addresses[0] if addresses else None,
         "addresses": list(addresses),
-        "sender": event.sender,
-        "channel": event.channel,
-        "purpose": event.purpose,
-        "topic": event.topic,
-        "brand": event.brand,
-        "occurred_at": event.at,
+        "sender": said.sender,
+        "channel": said.channel,
+        "purpose": said.purpose,
+        "topic": None if isinstance(said, CarriedStop) else said.topic,
+        "brand": said.brand,
+        "occurred_at": said.at,
     }
-    if event.level is not None:
-        data["level"] = event.level.word
-    if event.via is not None:
-        data["via"] = event.via
-    if event.flags:
-        data["flags"] = list(event.flags)
+    if said.via is not None:
+        data["via"] = said.via
+    if isinstance(one, Reached):
+        data["stop_sequence"] = str(one.stop.index)
+        return data
+    if one.event.level is not None:
+        data["level"] = one.event.level.word
+    if one.event.flags:
+        data["flags"] = list(one.event.flags)
     return data
 
 
@@ -258,19 +298,21 @@ def _linked_with(
 def _addresses_of(
     connection: Connection,
     organisation: str,
-    one: Happened,
+    one: Happened | Reached,
     linked: Sequence[bytes],
     keys: KeyRing,
 ) -> list[str]:
-    """The address that an event came for first, and then all others that it holds for.
+    """The address that an event came for first, and then all others that it holds for. What a link
+    brought is told of each address by itself.
 
     Addresses are told by their persons' own entries only.
     """
     own = [one.whom] if isinstance(one.whom, Address) else []
     spelt = {spelling for address in own for spelling in address.spellings}
-    asked = () if own and one.event.event not in STOPS else linked
+    if isinstance(one, Reached) or (own and one.event.event not in STOPS):
+        linked = ()
     others: set[str] = set()
-    for person in (*asked, *(() if own else (one.subject,))):
+    for person in (*linked, *(() if own else (one.subject,))):
         found, _, _ = own_addresses.addresses_of(connection, organisation, person, keys)
         others.update(found)
     return [address.normalised for address in own] + sorted(others - spelt)

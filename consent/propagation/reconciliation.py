@@ -4,7 +4,7 @@ The set at an index never changes: it is every opt-out and erasure that was queu
 endpoint and stands at or before that index in the consent log, arrived or not.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -13,22 +13,30 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
-from consent.events import decode_payload
+from consent.events import ConsentEvent, decode_payload
 from consent.keys.errors import BrokenSealError, UnknownKeyError
 from consent.keys.key_ring import KeyRing
 from consent.keys.sealing import KeyKind, PayloadContext, open_payload
 from consent.ledger.columns import Instant
-from consent.ledger.entries import Entry, StoredPayload, find_entries, read_payloads
+from consent.ledger.entries import (
+    Entry,
+    StoredPayload,
+    find_entries,
+    read_entries,
+    read_payloads,
+)
 from consent.ledger.identifiers import label_of
 from consent.ledger.leaf import Log, decode_leaf
 from consent.ledger.tables import subject_key
+from consent.own_addresses import in_parts
 from consent.propagation import endpoints, outbox
 from consent.propagation.cloud_events import EVENT_PREFIX, Told
 from consent.propagation.outbox import Happened
 from consent.propagation.ranges import Entries, Sum
+from consent.propagation.reached import Reached, stops_reached
 from consent.propagation.tables import webhook_delivery, webhook_endpoint
 from consent.propagation.words import OWED, State, WebhookEvent
-from consent.subjects import KnownSubject
+from consent.subjects import KnownSubject, Whom
 from jurisdictions.addresses import parse_address
 
 SETTLED_AFTER: Final = timedelta(hours=1)
@@ -45,7 +53,7 @@ _HELD = sa.select(_C.event_id).where(*_OWED_TO, _C.sequence <= bindparam("at")).
 _LAST = sa.select(sa.func.max(_C.sequence)).where(
     *_OWED_TO, _C.recorded_at <= bindparam("before", type_=Instant)
 )
-_TOLD = sa.select(_C.event_id, _C.event, _C.subject, _C.state).where(
+_TOLD = sa.select(_C.event_id, _C.sequence, _C.state).where(
     *_OWED_TO, _C.event_id.in_(bindparam("event_ids", expanding=True))
 )
 _ASKING = (
@@ -166,13 +174,16 @@ def tell_again(
     under_way = {row.event_id for row in rows if row.state == State.PENDING}
     wanted = [id_ for id_ in known if id_ not in under_way]
     happened = _happened(connection, organisation, wanted, keys)
+    found = {one.event_id for one in happened}
+    elsewhere = {id_: known[id_].sequence for id_ in wanted if id_ not in found}
+    happened += _reached(connection, organisation, elsewhere, keys)
     # A person's events go out in the order of the log.
     happened.sort(key=lambda one: one.receipt.index)
     listening = [by for by in endpoints.listening(connection, organisation) if by.id == endpoint]
     outbox.tell_recorded(
         connection, organisation, happened, keys=keys, now=now, listening=listening
     )
-    sent = {one.receipt.event_id for one in happened}
+    sent = {one.event_id for one in happened}
     return ToldAgain(
         sent_again=[id_ for id_ in event_ids if id_ in sent],
         under_way=[id_ for id_ in event_ids if id_ in under_way],
@@ -183,22 +194,47 @@ def tell_again(
 
 def _happened(
     connection: Connection, organisation: str, event_ids: Sequence[bytes], keys: KeyRing
-) -> list[Happened]:
+) -> list[Happened | Reached]:
     """The events that can still be read; those of an erased person cannot."""
     entries = find_entries(connection, organisation, event_ids)
-    payloads = read_payloads(connection, organisation, event_ids)
-    found: list[Happened] = []
-    for id_, entry in entries.items():
-        stored = payloads.get(id_)
-        if entry.subject is None or stored is None or stored.key_kind != KeyKind.SUBJECT:
-            continue
-        opened = _opened(connection, entry, stored, keys)
-        if opened is None:
-            continue
-        event, address = decode_payload(opened)
-        whom = KnownSubject(entry.subject) if address is None else parse_address(address)
-        found.append(Happened(whom, event, entry.subject, entry.receipt))
-    return found
+    return [
+        Happened(whom, event, subject, entry.receipt)
+        for entry, subject, event, whom in _read(connection, list(entries.values()), keys)
+    ]
+
+
+def _reached(
+    connection: Connection, organisation: str, places: Mapping[bytes, int], keys: KeyRing
+) -> Iterator[Reached]:
+    """Of events at these places of the log, those that the entry of a link there tells."""
+    entries = [
+        entry
+        for index in sorted(set(places.values()))
+        for entry in read_entries(connection, organisation, Log.CONSENT, index, index + 1)
+    ]
+    for entry, subject, event, whom in _read(connection, entries, keys):
+        for stop in stops_reached(event):
+            reached = Reached(whom, stop, subject, entry.receipt)
+            if reached.event_id in places:
+                yield reached
+
+
+def _read(
+    connection: Connection, entries: Sequence[Entry], keys: KeyRing
+) -> Iterator[tuple[Entry, bytes, ConsentEvent, Whom]]:
+    """Those of persons' entries that open: whose each is, what it says, and whom it concerns."""
+    for some in in_parts(entries):
+        ids = [entry.event_id for entry in some]
+        payloads = read_payloads(connection, some[0].organisation, ids)
+        for entry in some:
+            stored = payloads.get(entry.event_id)
+            if entry.subject is None or stored is None or stored.key_kind != KeyKind.SUBJECT:
+                continue
+            opened = _opened(connection, entry, stored, keys)
+            if opened is not None:
+                event, address = decode_payload(opened)
+                whom = KnownSubject(entry.subject) if address is None else parse_address(address)
+                yield entry, entry.subject, event, whom
 
 
 def _opened(

@@ -5,7 +5,7 @@ from sqlalchemy import Column, Index, Table, Text, text
 from consent.ledger.columns import Bytes, Count, Instant
 from consent.ledger.tables import METADATA
 
-__all__ = ["METADATA", "webhook_delivery", "webhook_endpoint"]
+__all__ = ["METADATA", "delivery_line", "webhook_delivery", "webhook_endpoint"]
 
 webhook_endpoint = Table(
     "webhook_endpoint",
@@ -100,4 +100,18 @@ webhook_delivery = Table(
     Index("webhook_delivery_passing", "settled_at", sqlite_where=PASSING, postgresql_where=PASSING),
     Index("webhook_delivery_failed", "settled_at", sqlite_where=FAILED, postgresql_where=FAILED),
     sqlite_strict=True,
+)
+
+delivery_line = Table(
+    "delivery_line",
+    METADATA,
+    Column("organisation", Text, primary_key=True),
+    # A person who parted from others while something waited that may be about all of them; or the
+    # token of an address whose person was erased meanwhile.
+    Column("subject", Bytes, primary_key=True),
+    # Where what is told of them stands until nothing waits there any more.
+    Column("line", Bytes, nullable=False),
+    Index("delivery_line_line", "organisation", "line"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import reduce
 from operator import itemgetter
 
 from rules.compiled.answers import allowed, deferred, denied, distinct
@@ -9,7 +10,7 @@ from rules.compiled.folding import Folding, Outcome
 from rules.compiled.person import Person
 from rules.compiled.routes import Standing
 from rules.decision import Decision, Finding
-from rules.engine import TOO_LATE, decide, findings_of, first_permitted, strictest
+from rules.engine import TOO_LATE, decide, findings_of, first_permitted, permitted_until, strictest
 from rules.facts import Facts
 from rules.history import Event
 from rules.kinds.frequency_cap import FrequencyCap
@@ -32,7 +33,7 @@ def decide_folded(folding: Folding, facts: Facts, at: datetime) -> Decision:
     person = Person(facts.history.events, at)
     if person.held:
         return decide(facts, folding.bound)  # Few are, and the reference is right.
-    lifts = _lifts(folding, person, facts, at)
+    lifts, spared_until = _lifts(folding, person, facts, at)
     outcome = folding.outcomes.get(lifts) or folding.outcome(lifts, at)
 
     until, rests_on = outcome.until, _NONE
@@ -50,27 +51,58 @@ def decide_folded(folding: Folding, facts: Facts, at: datetime) -> Decision:
             end = _longest(standing)
         elif event is not None:
             rests_on = (*rests_on, event)
-        if end is not None and (until is None or end < until):
-            until = end
+        until = _earlier(until, end)
 
     free = not person.sent or _has_free_places(folding, person, at)
     if not free or not _stands_clear(folding, facts):
-        found += _personal(folding, lifts, person, facts, at, free=free)
+        case = _case(folding, person, facts, at)
+        found += _personal(folding, lifts, case, free=free)
+        until = reduce(_earlier, _ends(folding, lifts, case, free=free), until)
     elif refusals and len(found) == len(refusals) and not outcome.findings:
         return denied(refusals)
     if len(rests_on) > 1:
         rests_on = distinct(rests_on)
+    if spared_until is not None:
+        until = _spared(folding, person, facts, (until, spared_until), at)
     if not found and not outcome.findings and folding.discard_after is None:
         return allowed(outcome.obligations, until, rests_on)
     unlifted = free and not lifts and not person.future and not folding.lifts_ask_register
     return _decide_against(folding, outcome, facts, found, (rests_on, until, unlifted))
 
 
-def _lifts(folding: Folding, person: Person, facts: Facts, at: datetime) -> int:
-    """Give the bit of every lift that stands for the person."""
+def _lifts(
+    folding: Folding, person: Person, facts: Facts, at: datetime
+) -> tuple[int, datetime | None]:
+    """Give the bit of every lift that stands for the person, and when the first of them lapses."""
+    lifts, end = 0, None
     if person.plain and folding.spares_the_unusual:
-        return 0
-    return sum(bit for bit, check in folding.lifts if check.stands(person, facts, at))
+        return lifts, end
+    for bit, check in folding.lifts:
+        standing = check.lasting(person, facts, at)
+        if standing is not None:
+            lifts += bit
+            end = _earlier(end, standing[1])
+    return lifts, end
+
+
+def _spared(
+    folding: Folding,
+    person: Person,
+    facts: Facts,
+    ends: tuple[datetime | None, datetime],
+    at: datetime,
+) -> datetime | None:
+    """Give until when the message is permitted where something that lifts a law lapses."""
+    until, spared_until = ends
+    if until is not None and until <= spared_until:
+        return until
+    # Whether what is lifted would say anything then, the reference tells.
+    return permitted_until(_case(folding, person, facts, at), folding.bound)
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    """Give the first of two instants, of which each may be none."""
+    return one if other is None or (one is not None and one <= other) else other
 
 
 def _longest(standing: Sequence[Standing]) -> datetime | None:
@@ -109,21 +141,32 @@ def _stands_clear(folding: Folding, facts: Facts) -> bool:
     return not any(check.against(facts) for _, _, check, _ in folding.listings)
 
 
-def _personal(
-    folding: Folding, lifts: int, person: Person, facts: Facts, at: datetime, *, free: bool
-) -> Iterator[Placed]:
-    """Give what the person's address, age, registers and earlier messages say, as the kinds do."""
+def _case(folding: Folding, person: Person, facts: Facts, at: datetime) -> Case:
     grounds = tuple(
         tuple(Ground(event, until) for event, until in consent.grounds(person, facts, at))
         for _, consent in folding.consents
     )
-    case = Case(facts, at, grounds)
+    return Case(facts, at, grounds)
+
+
+def _personal(folding: Folding, lifts: int, case: Case, *, free: bool) -> Iterator[Placed]:
+    """Give what the person's address, age, registers and earlier messages say, as the kinds do."""
     for place, law in folding.by_law:
-        if _has_cause(law.terms, facts, free=free):
+        if _has_cause(law.terms, case.facts, free=free):
             yield from _placed(place, law, case)
     for place, law, check, routes in folding.listings:
         if not lifts & folding.bit_of[routes]:
-            yield from ((place, law.finding(found)) for found in check.against(facts))
+            yield from ((place, law.finding(found)) for found in check.against(case.facts))
+
+
+def _ends(folding: Folding, lifts: int, case: Case, *, free: bool) -> Iterator[datetime | None]:
+    """Give when each of these laws may say something that it does not say now."""
+    for _, law in folding.by_law:
+        if _has_cause(law.terms, case.facts, free=free):
+            yield law.terms.permitted_until(case)
+    for _, law, _, routes in folding.listings:
+        if lifts & folding.bit_of[routes]:
+            yield law.terms.permitted_until(case)
 
 
 def _has_cause(terms: Terms, facts: Facts, *, free: bool) -> bool:

@@ -1,6 +1,6 @@
 """The routes of ``rules/kinds/routes.py``, held against one message and one instant's date."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, tzinfo
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ from rules.kinds.routes import (
     RelationRoute,
     Route,
     Scope,
-    lifted,
+    lift_of,
     record_of,
 )
 from rules.periods import FAR_OFF, Period, Unit, anniversary_of, lapse_of, local_dates
@@ -233,10 +233,10 @@ class ConfirmationCheck:
         self.route = route
         self._scope = scope.scope
 
-    def stands(self, facts: Facts, at: datetime) -> bool:
-        """Tell whether this message may confirm an opt-out just made."""
-        record = record_of(facts.history, at)
-        return self.route.answer(record, self._scope, facts, at).ground is not None
+    def ground(self, facts: Facts, at: datetime) -> Standing | None:
+        """Permit a message that may confirm an opt-out just made."""
+        ground = self.route.answer(record_of(facts.history, at), self._scope, facts, at).ground
+        return None if ground is None else (ground.event, ground.until)
 
 
 RouteCheck = GrantCheck | RelationCheck | OpenCheck | ConfirmationCheck
@@ -268,7 +268,7 @@ def asks_register(route: Route) -> bool:
 
 
 class LiftCheck:
-    """``lifted`` for one message and one tuple of routes.
+    """``lift_of`` for one message and one tuple of routes.
 
     ``spares_the_unusual``: only a quality of a grant lifts it, or an opt-out to be confirmed.
     ``asks_register``: whether it stands may depend on the day.
@@ -290,32 +290,39 @@ class LiftCheck:
         )
         self.asks_register = any(asks_register(route) for route in routes)
 
-    def stands(self, person: Person, facts: Facts, at: datetime) -> bool:
-        """Tell whether any route stands for what the person has on record."""
+    def lasting(self, person: Person, facts: Facts, at: datetime) -> Standing | None:
+        """Give what stands longest of what the person has on record; None if no route stands."""
         if person.erased:
-            return lifted(self.routes, facts, at)
+            lift = lift_of(self.routes, facts, at)
+            return None if lift is None else (lift.event, lift.until)
+        best: Standing | None = None
+        for event, until in self._standing(person, facts, at):
+            if until is None:
+                return event, until
+            if best is None or best[1] is None or best[1] < until:
+                best = event, until
+        return best
+
+    def _standing(self, person: Person, facts: Facts, at: datetime) -> Iterator[Standing]:
         grants, relations = person.grants, person.relations
         ended = None
         for event in person.opt_outs:
             if event.event is _REVOKE and self._scope.includes(event):
                 ended = event.at if ended is None else max(ended, event.at)
         if ended is not None:
-            grants = tuple(grant for grant in grants if grant.at > ended)
+            grants, relations = tuple(grant for grant in grants if grant.at > ended), ()
         said = (person.events, ended)
         for check in self._checks:
             if isinstance(check, GrantCheck):
                 stands = check.ground(grants, said, facts, at) if grants else None
             elif isinstance(check, ConfirmationCheck):
-                stands = (None, None) if check.stands(facts, at) else None
-            elif ended is not None:
-                stands = None
+                stands = check.ground(facts, at)
             elif isinstance(check, RelationCheck):
                 stands = check.ground(relations, said, facts, at) if relations else None
             else:
-                stands = check.ground(facts)
+                stands = check.ground(facts) if ended is None else None
             if stands is not None:
-                return True
-        return False
+                yield stands
 
 
 def lapse_on(

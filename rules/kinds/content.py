@@ -3,11 +3,12 @@
 Without a text each turns into the obligation of the same name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from rules.facts import Facts
-from rules.kinds.routes import Route, lifted
+from rules.kinds.routes import Route, lifted, spared_until
 from rules.rule import Case, Found, Owed, Terms
 from rules.text import (
     beside_notices,
@@ -54,6 +55,10 @@ class Identity(Terms):
             return ()
         return (Owed(ObligationCode.INCLUDE_IDENTITY),)
 
+    def permitted_until(self, case: Case) -> datetime | None:
+        """Give when what lifts it lapses."""
+        return spared_until(replace(self, lifted_by=()), self.lifted_by, case)
+
     def _named_by_sender_id(self, facts: Facts) -> bool:
         sender_id = facts.message.sender_id
         if self.in_text_only or sender_id is None or sender_id.form is not SenderForm.ALPHANUMERIC:
@@ -99,6 +104,10 @@ class OptOutNotice(Terms):
             return ()
         return (Owed(ObligationCode.INCLUDE_OPT_OUT, (("example", self.words[0]),)),)
 
+    def permitted_until(self, case: Case) -> datetime | None:
+        """Give when what lifts it lapses."""
+        return spared_until(replace(self, lifted_by=()), self.lifted_by, case)
+
     def _stands_in(self, text: str, facts: Facts) -> bool:
         held = (has_word(text, word) for word in self.words)
         if not (all(held) if self.every else any(held)):
@@ -138,6 +147,10 @@ class Label(Terms):
         if case.facts.message.text is not None or lifted(self.lifted_by, case.facts, case.at):
             return ()
         return (Owed(ObligationCode.INCLUDE_LABEL, (("label", self.labels[0]),)),)
+
+    def permitted_until(self, case: Case) -> datetime | None:
+        """Give when what lifts it lapses."""
+        return spared_until(replace(self, lifted_by=()), self.lifted_by, case)
 
     def _stands_in(self, text: str) -> bool:
         if self.anywhere:
@@ -192,6 +205,10 @@ class Contact(Terms):
         if case.facts.message.text is not None or lifted(self.lifted_by, case.facts, case.at):
             return ()
         return tuple(Owed(code) for code in self.owed)
+
+    def permitted_until(self, case: Case) -> datetime | None:
+        """Give when what lifts it lapses."""
+        return spared_until(replace(self, lifted_by=()), self.lifted_by, case)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

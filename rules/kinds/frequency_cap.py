@@ -1,11 +1,11 @@
 """Rule kind ``frequency_cap``: so many messages to a person in so much time, and no more."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import ClassVar
 
 from rules.history import Event
-from rules.kinds.routes import Route, lifted
+from rules.kinds.routes import Route, lifted, spared_until
 from rules.periods import start_of
 from rules.rule import Case, Found, Terms
 from rules.vocabulary import Channel, EventKind, Purpose, ReasonCode, Verdict
@@ -55,6 +55,10 @@ class FrequencyCap(Terms):
         releases = sorted(self._free_again(event, case) for event in self._counted(case))
         taken = [release for release in releases if release > case.at]
         return case.at if len(taken) < self.limit else taken[len(taken) - self.limit]
+
+    def permitted_until(self, case: Case) -> datetime | None:
+        """Give when what lifts it lapses, where its places are taken."""
+        return spared_until(replace(self, lifted_by=()), self.lifted_by, case)
 
     def _window(self) -> tuple[str, int]:
         if self.hours is not None:

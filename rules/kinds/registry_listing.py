@@ -1,9 +1,10 @@
 """Rule kinds that ask a register on their own account, whatever else permits the message."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from rules.kinds.registers import RegisterTest
-from rules.kinds.routes import Route, lifted
+from rules.kinds.routes import Route, lifted, spared_until
 from rules.rule import Case, Found, Terms
 from rules.vocabulary import ReasonCode, Verdict
 
@@ -20,6 +21,10 @@ class RegistryListing(Terms):
         if lifted(self.lifted_by, case.facts, case.at):
             return ()
         return self.register.findings(case.facts, case.at, since=None)
+
+    def permitted_until(self, case: Case) -> datetime | None:
+        """Give when what lifts it lapses, where the register has something against the address."""
+        return spared_until(replace(self, lifted_by=()), self.lifted_by, case)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

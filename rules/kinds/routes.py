@@ -5,6 +5,7 @@ them ("not where the person agreed to night hours"). A route looks at the events
 last erasure, and at what an opt-out has ended.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -12,7 +13,7 @@ from rules.facts import Facts
 from rules.history import Event, History, answers, is_confirmed, last_erasure
 from rules.kinds.registers import RegisterTest
 from rules.periods import Period, anniversary_of, lapse_of, local_dates
-from rules.rule import Found, Ground
+from rules.rule import Case, Found, Ground, Terms
 from rules.vocabulary import (
     Channel,
     EventKind,
@@ -297,10 +298,11 @@ class ConfirmationRoute:
 Route = GrantRoute | RelationRoute | OpenRoute | ConfirmationRoute
 
 
-def lifted(routes: tuple[Route, ...], facts: Facts, at: datetime) -> bool:
-    """Tell whether any of ``routes`` stands, so that the rule which names them does not apply."""
+def lift_of(routes: tuple[Route, ...], facts: Facts, at: datetime) -> Ground | None:
+    """Give the longest lasting of what stands under ``routes``, so that the rule which names them
+    does not apply; None where it does."""
     if not routes:
-        return False
+        return None
     message = facts.message
     scope = Scope(facts.sender.name, frozenset({message.channel}), frozenset({message.purpose}))
     ended = [
@@ -309,4 +311,32 @@ def lifted(routes: tuple[Route, ...], facts: Facts, at: datetime) -> bool:
         if event.event is EventKind.REVOKE and scope.includes(event)
     ]
     record = Record(record_of(facts.history, at).events, max(ended, default=None))
-    return any(route.answer(record, scope, facts, at).ground is not None for route in routes)
+    answers = (route.answer(record, scope, facts, at) for route in routes)
+    return longest([answer.ground for answer in answers if answer.ground is not None])
+
+
+def lifted(routes: tuple[Route, ...], facts: Facts, at: datetime) -> bool:
+    """Tell whether any of ``routes`` stands, so that the rule which names them does not apply."""
+    return lift_of(routes, facts, at) is not None
+
+
+def longest(grounds: Sequence[Ground]) -> Ground | None:
+    """Give the ground that lasts longest, one that never lapses before all others."""
+    best: Ground | None = None
+    for ground in grounds:
+        if ground.until is None:
+            return ground
+        if best is None or best.until is None or best.until < ground.until:
+            best = ground
+    return best
+
+
+def spared_until(bare: Terms, routes: tuple[Route, ...], case: Case) -> datetime | None:
+    """Give when what lifts a rule lapses. ``bare``: the same terms, which nothing lifts.
+
+    None where nothing lifts it, or for ever, or it says nothing of the message anyway.
+    """
+    lift = lift_of(routes, case.facts, case.at)
+    if lift is None or lift.until is None:
+        return None
+    return lift.until if bare.findings(case) or bare.obligations(case) else None

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import ClassVar
 
 from rules.facts import Facts
-from rules.kinds.routes import Route, lifted
+from rules.kinds.routes import Route, lift_of, lifted
 from rules.periods import instant_of, start_of
 from rules.rule import Case, Found, Terms
 from rules.vocabulary import ReasonCode, Verdict
@@ -112,12 +112,14 @@ class SendingHours(Terms):
         return None
 
     def permitted_until(self, case: Case) -> datetime | None:
-        """Give the next closing in any zone."""
-        if lifted(self.lifted_by, case.facts, case.at):
-            return None
+        """Give the next closing in any zone, or when what lifts the hours lapses if it is later."""
         region = case.facts.recipient.region
         ends = [self._closes(case.at, zone, region) for zone in self.zones_of(case.facts)]
-        return min((end for end in ends if end is not None), default=None)
+        closes = min((end for end in ends if end is not None), default=None)
+        lift = lift_of(self.lifted_by, case.facts, case.at)
+        if lift is None:
+            return closes
+        return lift.until if lift.until is None or closes is None else max(lift.until, closes)
 
     def hours_of(self, day: date, region: str | None) -> Day:
         """Give the hours of a local day."""

@@ -243,3 +243,95 @@ def test_two_who_decide_at_once_decide_once(tmp_path: Path) -> None:
             assert sorted(answer.status_code for answer in answers) == [201, 409]
 
     asyncio.run(scenario())
+
+
+# A reply of one of several linked addresses, which may have meant all of them.
+
+ANN, BOB, CARL = "+12125550123", "+12125550124", "+12125550125"
+
+
+async def codes_at(desk: Desk, address: str) -> list[str]:
+    recipient = {"address": address, "region": "US-NY"}
+    answer = await desk.ask("POST", "/v1/checks", CHECK | {"recipient": recipient}, status=200)
+    told = {"under_review", "consent_revoked", "erased"}
+    return sorted({reason["code"] for reason in answer["reasons"]} & told)
+
+
+async def linked(desk: Desk, *addresses: str) -> None:
+    await desk.ask("POST", "/v1/subjects/link", {"addresses": list(addresses)}, status=200)
+
+
+async def parted(desk: Desk, *addresses: str) -> None:
+    await desk.ask("POST", "/v1/subjects/unlink", {"addresses": list(addresses)}, status=200)
+
+
+async def granted(desk: Desk, *addresses: str) -> None:
+    for address in addresses:
+        await desk.ask("POST", "/v1/consent-events", GRANT | {"address": address}, status=201)
+
+
+@pytest.mark.parametrize(("decision", "left"), [("release", []), ("revoke", ["consent_revoked"])])
+@pytest.mark.parametrize("leaving", [ANN, BOB])
+def test_who_parts_stays_held_until_somebody_decides_and_then_for_all(
+    tmp_path: Path, database_url: str, decision: str, left: list[str], leaving: str
+) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path, database_url=url_of(database_url)) as service:
+            admin, collector = await collector_at(service)
+            await granted(admin, BOB, CARL)
+            await linked(admin, ANN, BOB)
+            await collector.ask("POST", "/v1/consent-events", HOLD | {"address": BOB}, status=201)
+            await parted(admin, leaving)
+            # Carl was nobody of theirs when the reply came; he is Ann's for a while.
+            await linked(admin, ANN, CARL)
+            await parted(admin, CARL)
+            for address in (ANN, BOB, CARL):
+                assert await codes_at(admin, address) == ["under_review"], address
+            (shown,) = (await collector.ask("GET", "/v1/reviews", status=200))["items"]
+            await decide(collector, shown["id"], decision)
+            service.clock.move(timedelta(seconds=1))
+            for address in (ANN, BOB, CARL):
+                assert await codes_at(admin, address) == left, address
+
+    asyncio.run(scenario())
+
+
+def test_what_was_decided_on_while_they_were_linked_holds_nobody_after(
+    tmp_path: Path, database_url: str
+) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path, database_url=url_of(database_url)) as service:
+            admin, collector = await collector_at(service)
+            await granted(admin, BOB)
+            await linked(admin, ANN, BOB)
+            held = await collector.ask(
+                "POST", "/v1/consent-events", HOLD | {"address": BOB}, status=201
+            )
+            await decide(collector, held["id"], "release")
+            await parted(admin, BOB)
+            assert await codes_at(admin, ANN) == []
+            assert await codes_at(admin, BOB) == []
+
+    asyncio.run(scenario())
+
+
+def test_of_two_held_replies_the_one_decided_on_takes_the_other_with_it_nowhere(
+    tmp_path: Path, database_url: str
+) -> None:
+    async def scenario() -> None:
+        async with running_service(tmp_path, database_url=url_of(database_url)) as service:
+            admin, collector = await collector_at(service)
+            await linked(admin, ANN, BOB)
+            held = [
+                await collector.ask(
+                    "POST", "/v1/consent-events", HOLD | {"address": BOB, "text": text}, status=201
+                )
+                for text in ("stop by tomorrow?", "stop calling me Bob")
+            ]
+            await decide(collector, held[1]["id"], "release")
+            await parted(admin, BOB)
+            assert await codes_at(admin, ANN) == ["under_review"]
+            await decide(collector, held[0]["id"], "release")
+            assert await codes_at(admin, ANN) == []
+
+    asyncio.run(scenario())

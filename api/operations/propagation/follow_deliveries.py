@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from api.errors import ConflictError, NotFoundError
+from api.errors import ConflictError, DeliveryOvertakenError, NotFoundError
 from api.work import Priority
 from consent.keys.key_ring import KeyRing
-from consent.propagation import deliveries, endpoints
+from consent.propagation import deliveries, endpoints, overtaken
 from consent.propagation.deliveries import Delivery
 from consent.propagation.errors import SignatureRefusedError
 from consent.propagation.signatures import is_signed
@@ -44,16 +44,44 @@ class SignedReport:
 
 
 class RetryDeliveries:
-    """The work that makes deliveries due."""
+    """The work that makes deliveries due. Submit it for the organisation."""
 
     name = "retry_delivery"
     priority = Priority.OTHER
 
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+
     def run_many(
         self, connection: Connection, requests: Sequence[RetryRequest], *, now: datetime
     ) -> list[Delivery | ComplianceError]:
-        """Make each due now. What has arrived, or has no body any more, is not sent again."""
-        return [_retried(connection, request, now) for request in requests]
+        """Make each due now. What has arrived, or has no body any more, is not sent again; nor is
+        a grant behind what its person said later."""
+        return [self._retried(connection, request, now) for request in requests]
+
+    def _retried(
+        self, connection: Connection, request: RetryRequest, now: datetime
+    ) -> Delivery | ComplianceError:
+        delivery = deliveries.find(connection, request.delivery)
+        if delivery is None or delivery.organisation != request.organisation:
+            return NotFoundError("there is no such delivery")
+        if delivery.state in (State.DELIVERED, State.APPLIED):
+            return ConflictError("it has arrived already")
+        if delivery.state is State.FAILED:
+            if overtaken.is_overtaken(connection, delivery, keys=self._keys):
+                return DeliveryOvertakenError(
+                    "what was said later of the same person has arrived there, or is on its way:"
+                    " this would now come behind it"
+                )
+            line, waits = overtaken.line_of(connection, delivery, keys=self._keys)
+            done = deliveries.revive(connection, delivery, line=line, waits=waits, now=now)
+        else:
+            done = deliveries.retry(connection, delivery, now=now)
+        if not done:
+            return ConflictError(
+                "it is under way, waits behind an earlier one of the same person, or was abandoned"
+            )
+        return _as_it_is(connection, delivery)
 
 
 class ReportApplied:
@@ -91,21 +119,6 @@ def check_report(
     if not signed:
         raise SignatureRefusedError("sign as Standard Webhooks do (v1), with the webhook's secret")
     return delivery
-
-
-def _retried(
-    connection: Connection, request: RetryRequest, now: datetime
-) -> Delivery | ComplianceError:
-    delivery = deliveries.find(connection, request.delivery)
-    if delivery is None or delivery.organisation != request.organisation:
-        return NotFoundError("there is no such delivery")
-    if delivery.state in (State.DELIVERED, State.APPLIED):
-        return ConflictError("it has arrived already")
-    if not deliveries.retry(connection, delivery, now=now):
-        return ConflictError(
-            "it is under way, waits behind an earlier one of the same person, or was abandoned"
-        )
-    return _as_it_is(connection, delivery)
 
 
 def _applied(

@@ -15,6 +15,6 @@ def propagation_works(keys: KeyRing, *, to_loopback: bool, brokers: Brokers) -> 
         "change_webhooks": ChangeWebhooks(keys),
         "make_webhooks": MakeWebhooks(keys, to_loopback=to_loopback, brokers=brokers),
         "report_applied": ReportApplied(),
-        "retry_deliveries": RetryDeliveries(),
+        "retry_deliveries": RetryDeliveries(keys),
         "tell_again": TellAgain(keys),
     }

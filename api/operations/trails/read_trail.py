@@ -19,6 +19,7 @@ from consent.keys.key_ring import KeyRing
 from consent.ledger.identifiers import label_of
 from consent.ledger.leaf import Log
 from consent.propagation import deliveries
+from consent.propagation.reached import ids_told
 from consent.propagation.words import State
 from jurisdictions.addresses import Address
 from rules.vocabulary import Verdict
@@ -130,10 +131,13 @@ def places_of(cursor: str | None) -> Places:
 def _deliveries_of(
     connection: Connection, organisation: str, shown: Sequence[TrailEntry]
 ) -> dict[bytes, list[DeliveryTold]]:
-    ids = [entry.id for entry in shown if entry.log is Log.CONSENT]
+    entry_of = {entry.id: entry.id for entry in shown if entry.log is Log.CONSENT}
+    for entry in shown:
+        if entry.told is not None:
+            entry_of |= dict.fromkeys(ids_told(entry.id, entry.told[0]), entry.id)
     told: dict[bytes, list[DeliveryTold]] = {}
-    for sent in deliveries.of_events(connection, organisation, ids):
-        told.setdefault(sent.event_id, []).append(
+    for sent in deliveries.of_events(connection, organisation, list(entry_of)):
+        told.setdefault(entry_of[sent.event_id], []).append(
             DeliveryTold(
                 webhook=sent.endpoint,
                 state=sent.state,

@@ -108,7 +108,7 @@ WITHHELD: Final = {
     Withheld.DAMAGED: "What is stored is not what was recorded. It cannot be read.",
     Withheld.NOT_ASKED: "It concerns another sender than the one asked for.",
 }
-FLAGS_MEAN: Final = "part of it could not be read, and was taken in the widest sense"
+FLAGS_MEAN: Final = "part of it could not be read or believed, and was taken in the widest sense"
 COMPLAINT_COUNTS: Final = (
     "an opt-out of advertising, by this way of contact, or by every one if none was named"
 )

@@ -191,3 +191,50 @@ def test_what_is_looked_for_by_age_is_found_by_an_index(tmp_path: Path) -> None:
             assert "USING INDEX webhook_delivery_failed" in given_up
 
     asyncio.run(scenario())
+
+
+def test_who_stands_in_the_line_of_somebody_erased_is_named(
+    tmp_path: Path, database_url: str
+) -> None:
+    """By parting from them, or by coming anew under their address."""
+
+    async def scenario() -> None:
+        async with an_outpost(tmp_path, database_url=database_url) as here:
+            here.receiver.answer = answering(503)
+            await here.webhook()
+            linked = {"addresses": [ANN, BOB]}
+            await here.post("/v1/subjects/link", linked)
+            await here.opt_out(ANN)
+            await here.post("/v1/subjects/unlink", linked)
+            await erase(here, ANN)
+            await erase(here, BOB)
+            await here.grant(ANN)
+            await here.grant(BOB)
+            await here.run()
+            await here.dispatcher.watch()
+            named = [body["data"]["addresses"] for body in await bodies(here)]
+            assert named == [[ANN, BOB], [ANN], [BOB], [ANN], [BOB]]
+
+    asyncio.run(scenario())
+
+
+def test_the_stop_that_a_link_brought_somebody_erased_names_them_no_more(
+    tmp_path: Path, database_url: str
+) -> None:
+    async def scenario() -> None:
+        async with an_outpost(tmp_path, database_url=database_url) as here:
+            here.receiver.answer = answering(503)
+            await here.opt_out(BOB)
+            await here.webhook("consent.revoked")
+            linked = {"addresses": [ANN, BOB]}
+            await here.post("/v1/subjects/link", linked)
+            await here.post("/v1/subjects/unlink", linked)
+            await erase(here, ANN)
+            await here.run()
+            await here.dispatcher.watch()
+            here.service.clock.move(60 * DAY)
+            await here.dispatcher.watch()
+            (body,) = await bodies(here)
+            assert (body["data"]["addresses"], body["data"]["withheld"]) == ([], "erased")
+
+    asyncio.run(scenario())

@@ -337,3 +337,35 @@ def test_every_purpose_and_channel_can_be_shown_in_every_language(tmp_path: Path
                     await get(desk, preferences, params={"lang": tag})
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("by", ["one click", "everything"])
+def test_stopping_everything_stops_every_address_of_the_person(
+    tmp_path: Path, database_url: str, by: str, when: str
+) -> None:
+    """The page shows the one address that the link was made for; the rest hears of it all the
+    same, whether it was linked before or comes to be later."""
+    url = None if database_url.startswith("sqlite") else database_url
+    linked = {"addresses": [EMAIL, NUMBER]}
+
+    async def scenario() -> None:
+        async with a_desk(tmp_path, database_url=url) as desk:
+            await desk.grant(NUMBER, channel="sms")
+            await desk.grant(EMAIL)
+            assert await desk.reasons(NUMBER, channel="sms") == []
+            if when == "before":
+                await desk.ask("/v1/subjects/link", linked)
+            one_click, preferences = await desk.links(EMAIL)
+            assert NUMBER not in await get(desk, preferences)
+            if by == "one click":
+                answer = await desk.service.client.post(one_click, data=ONE_CLICK)
+                assert answer.status_code == 200
+            else:
+                await post(desk, preferences, "all")
+            if when == "after":
+                await desk.ask("/v1/subjects/link", linked)
+            assert "consent_revoked" in await desk.reasons(NUMBER, channel="sms")
+            assert "consent_revoked" in await desk.reasons(EMAIL)
+
+    asyncio.run(scenario())
