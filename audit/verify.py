@@ -44,6 +44,8 @@ FORMAT = "cleartosend-bundle/1"
 GENUINE, DAMAGED, UNREADABLE = 0, 1, 3
 NAMED_MAX = 1000
 EPOCH = (1980, 1, 1, 0, 0, 0)
+PACKINGS = {45: (45, 0xFFFFFFFF), 20: (20, 0)}
+WITHHELD = {"erased", "key_destroyed", "confidential", "damaged", "not_asked"}
 CHUNK = 1 << 20
 SIZE_MAX = (
     ("tile/entries/", 256 * 65538),
@@ -236,8 +238,10 @@ class Bundle:
         """Whether a member has the dates and rights of every other, and says the same thrice:
         where it begins, where it ends, and in the list. Programs differ in what they believe."""
         listed = (info.date_time, info.create_system, info.create_version, info.extract_version)
+        # Python before 3.11.4 wrote no word of the longer sizes in front of a file, only behind it.
+        needs, unsaid = PACKINGS.get(info.extract_version, (0, 0))
         if (
-            listed != (EPOCH, 3, 45, 45)
+            listed != (EPOCH, 3, needs, needs)
             or info.external_attr != 0o644 << 16
             or (info.internal_attr, info.volume, info.flag_bits, info.comment) != (0, 0, 8, b"")
             or not is_size_only(info.extra)
@@ -252,8 +256,8 @@ class Bundle:
         name, extra = self.file.read(name_size), self.file.read(extra_size)
         self.file.seek(end - 24)
         return (
-            (version, flags, method, time, date) == (45, 8, info.compress_type, 0, 33)
-            and (crc, packed, size) == (0, 0xFFFFFFFF, 0xFFFFFFFF)
+            (version, flags, method, time, date) == (needs, 8, info.compress_type, 0, 33)
+            and (crc, packed, size) == (0, unsaid, unsaid)
             and name == info.orig_filename.encode()
             and extra == struct.pack("<HHQQ", 1, 16, 0, 0)
             and self.file.read(24)
@@ -883,6 +887,9 @@ class LogCheck:
             self.erasures.add(leaf.subject)
         if row is not None and row.withheld == "not_asked" and len(self.not_asked) < 3:
             self.not_asked.append(index)
+        if row is not None and row.withheld and not self._may_be_withheld(leaf, row.withheld):
+            said = f"it is withheld as {row.withheld}, and may not be"
+            self._say("unfounded", said, index=index)
         if row is None or leaf.subject is None:
             return
         if row.payload is not None and leaf.type in ("link", "unlink"):
@@ -892,6 +899,13 @@ class LogCheck:
         elif row.withheld == "confidential" and leaf.type != "erase":
             said = "it is withheld as confidential, and only an erasure may be"
             self._say("unfounded", said, index=index)
+
+    def _may_be_withheld(self, leaf: Leaf, why: str) -> bool:
+        """Whether an entry may be withheld for this. Of a trail everything was asked for, and who
+        else is the person is hidden by nothing but an erasure."""
+        if self.scope == "trail" and leaf.type in ("link", "unlink"):
+            return why == "erased"
+        return why in WITHHELD and (self.scope != "trail" or why != "not_asked")
 
     def _check_chains(self) -> None:
         """Each person's chain, and by the index of persons that nothing was cut from its end."""
@@ -1389,9 +1403,7 @@ def _is_between(check: LogCheck, asked: dict[str, Any]) -> bool:
     outside = set()
     if asked.get("from") and times and times[0] < instant(asked["from"]):
         begins, outside = True, {check.edges[0][0]}
-    if asked.get("to") is None:
-        ends = True
-    elif times and times[-1] >= instant(asked["to"]):
+    if asked.get("to") and times and times[-1] >= instant(asked["to"]):
         ends, outside = True, outside | {check.edges[-1][0]}
     is_whole = asked["scope"] != "period" or outside.issuperset(check.not_asked)
     return begins and ends and is_whole
@@ -1399,7 +1411,9 @@ def _is_between(check: LogCheck, asked: dict[str, Any]) -> bool:
 
 def proved_by_index(check: LogCheck) -> bool:
     """Whether the index of persons proves where somebody's trail ends."""
-    return check.scope == "trail" and check.index is not None and bool(check.part["subjects"])
+    if check.scope != "trail" or check.index is None or not check.part["subjects"]:
+        return False
+    return bool(check.index[0] == check.part["index"])
 
 
 def end_is_proved(check: LogCheck) -> bool:

@@ -46,9 +46,11 @@ class Planned:
     def parts(self, stated_at: Sequence[int]) -> list[Trail | LogRange]:
         """The parts of the bundle; ``stated_at``: where the indexes came to stand."""
         if self.person is None:
+            # What has no end reaches to the index that was stated for it.
+            is_open = self.asked.until is None
             return [
-                LogRange(log, start, end, discloses=True)
-                for log, (start, end) in zip(LOGS, self.bounds, strict=True)
+                LogRange(log, start, max(end, at + 1) if is_open else end, discloses=True)
+                for log, (start, end), at in zip(LOGS, self.bounds, stated_at, strict=True)
             ]
         return [
             Trail(index.log, self.subjects, index, at, self.person.others.get(index.log, ()))

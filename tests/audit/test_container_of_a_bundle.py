@@ -56,6 +56,25 @@ def test_what_the_container_says_besides_is_what_we_write(
     assert damage(digested(bundles.trail), tmp_path) == []
 
 
+def packed_before_3_11_4(raw: bytes) -> bytes:
+    """The same zip file as Python before 3.11.4 writes it."""
+    changed = bytearray(raw)
+    listed = zipfile.ZipFile(io.BytesIO(raw)).start_dir
+    for info in zipfile.ZipFile(io.BytesIO(raw)).infolist():
+        first = info.header_offset
+        changed[first + 4] = changed[listed + 4] = changed[listed + 6] = 20
+        changed[first + 18 : first + 26] = bytes(8)
+        listed += 46 + len(info.orig_filename.encode()) + len(info.extra)
+    return digested(bytes(changed))
+
+
+def test_what_an_older_python_packed_is_as_good(bundles: Bundles, tmp_path: Path) -> None:
+    assert damage(packed_before_3_11_4(bundles.trail), tmp_path) == []
+    half = bytearray(packed_before_3_11_4(bundles.trail))
+    half[4] = 45
+    assert [kind for kind, *_ in damage(digested(bytes(half)), tmp_path)] == ["other_header"]
+
+
 @pytest.mark.parametrize(
     ("field", "said"),
     [(32, b"read me"), (30, b"up\x05\x00\x01abcd")],  # A remark; another name for it.

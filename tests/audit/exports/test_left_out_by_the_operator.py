@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from audit import verify
 from audit.exports.parts import LogRange, Trail
 from consent import linking
@@ -91,6 +93,25 @@ def test_how_far_the_end_of_a_trail_is_proved_is_said(ledger: Ledger, tmp_path: 
     assert f"as of {log['proved_at']}, when the log had 16 entries" in said
 
 
+def test_an_index_that_the_bundle_does_not_go_by_proves_no_end(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    one = ledger.recorder
+    members = members_of(ledger.bundle(ledger.trail(ledger.ann)))
+    format_, said = members["manifest"].decode().split("\n\n")[0].split("\n")
+    manifest = json.loads(said)
+    assert manifest["logs"][0]["index"] == 16
+    manifest["logs"][0]["index"] = None
+    for told in (members, manifest["files"]):
+        del told["logs/consent/heads.jsonl"]
+    members["manifest"] = f"{format_}\n{json.dumps(manifest)}\n\n".encode()
+    secret = one.keys.log_key(one.organisation, Log.CONSENT)
+    again = signed_anew(packed(members), secret, ledger.keys())
+    summary = verified(again, tmp_path, ledger.keys())
+    assert (summary["damage"], summary["logs"][0]["end_is_proved"]) == ([], False)
+    assert "not proved: that this trail has no later entries" in verify.report_of(summary)
+
+
 def asked(ledger: Ledger, tmp_path: Path, start: int, end: int, **period: str) -> dict[str, Any]:
     """What is said of a range that is given out for what was recorded in a period."""
     said = {"scope": "period", "sender": None, "from": None, "to": None} | period
@@ -117,6 +138,13 @@ def test_a_period_is_proved_by_who_stands_beside_it(ledger: Ledger, tmp_path: Pa
     assert not asked(ledger, tmp_path, 1, 9, **until)["logs"][0]["period_is_proved"]
 
 
+def test_an_open_period_reaches_to_the_end_of_the_log(ledger: Ledger, tmp_path: Path) -> None:
+    since = {"from": (NOW - 9 * DAY).isoformat()}
+    for end, is_proved in ((0, False), (2, False), (15, False), (16, True)):
+        (log,) = asked(ledger, tmp_path, 0, end, **since)["logs"]
+        assert (log["size"], log["period_is_proved"]) == (16, is_proved)
+
+
 def test_of_nobody_no_end_is_proved(ledger: Ledger, tmp_path: Path) -> None:
     (log,) = verified(ledger.bundle(ledger.trail()), tmp_path, ledger.keys())["logs"]
     assert log["end_is_proved"] is False
@@ -129,6 +157,32 @@ def test_what_is_withheld_as_erased_needs_an_erasure(ledger: Ledger, tmp_path: P
     bundle = ledger.bundle(ledger.trail(ledger.ann))
     again = signed_by_operator(bundle, ledger, DISCLOSED, hide)
     assert damage(again, tmp_path, ledger.keys()) == [("unfounded", "consent", 4)]
+
+
+@pytest.mark.parametrize("why", ["not_asked", "secret"])
+def test_of_a_trail_nothing_is_withheld_for_another_reason(
+    ledger: Ledger, tmp_path: Path, why: str
+) -> None:
+    def hide(row: dict[str, Any]) -> dict[str, Any]:
+        return {"index": 4, "withheld": why} if row["index"] == 4 else row
+
+    bundle = ledger.bundle(ledger.trail(ledger.ann))
+    again = signed_by_operator(bundle, ledger, DISCLOSED, hide)
+    assert damage(again, tmp_path, ledger.keys()) == [("unfounded", "consent", 4)]
+
+
+def test_a_link_is_withheld_for_an_erasure_alone(ledger: Ledger, tmp_path: Path) -> None:
+    """Who else the person is would go with it."""
+    linked(ledger)
+    bundle = ledger.bundle(ledger.trail(ledger.ann))
+    rows = map(json.loads, members_of(bundle)[DISCLOSED].splitlines())
+    (link,) = (row["index"] for row in rows if '"event":"link"' in row.get("payload", ""))
+
+    def hide(row: dict[str, Any]) -> dict[str, Any]:
+        return {"index": link, "withheld": "damaged"} if row["index"] == link else row
+
+    again = signed_by_operator(bundle, ledger, DISCLOSED, hide)
+    assert damage(again, tmp_path, ledger.keys()) == [("unfounded", "consent", link)]
 
 
 def test_only_an_erasure_is_confidential(ledger: Ledger, tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_a_period_beyond_the_log_is_empty_and_says_how_long_the_log_is(
     bundle = export_of(one, tmp_path, since=one.now + DAY)
     assert damage(bundle, tmp_path, *public_keys(one)) == []
     assert story(bundle) == []
-    assert "entries 2 until 3 of 4" in members_of(bundle)["README.txt"].decode()
+    assert "entries 2 until 4 of 4" in members_of(bundle)["README.txt"].decode()
     assert all(log["period_is_proved"] for log in verified(bundle, tmp_path)["logs"])
 
 
