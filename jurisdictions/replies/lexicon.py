@@ -47,6 +47,7 @@ class Lexicon:
     until: Phrases
     uncertain: Phrases
     fillers: Phrases
+    polite: Phrases
     start: Phrases
     help: Phrases
     local: Mapping[str, Local]
@@ -83,6 +84,7 @@ class _Compiling:
                 self.narrowing[word] = Narrowing(scope.channel, scope.purpose)
         for name in PLAIN:
             self._add(document, (name,), name, getattr(written, name))
+        self._add(document, ("polite",), "fillers", written.polite)
 
     def _add(
         self,

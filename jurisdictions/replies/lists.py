@@ -53,7 +53,8 @@ class WordList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     stays one, ``doubt`` follow one that may be something else. ``not_stop`` anywhere and
     ``not_stop_first`` at the head of a sentence hold a word that is no stop. ``until`` behind a
     phrase asks for a pause and no end (``do not call before nine``). ``fillers`` may
-    stand around words without changing them. ``start`` and ``help`` decide alone in a message.
+    stand around words without changing them, and so may ``polite`` ones, which alone may stand
+    around a start: no refusal is among them. ``start`` and ``help`` decide alone in a message.
     """
 
     language: str
@@ -72,6 +73,7 @@ class WordList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     until: tuple[_Word, ...] = ()
     uncertain: tuple[_Word, ...] = ()
     fillers: tuple[_Word, ...] = ()
+    polite: tuple[_Word, ...] = ()
     start: tuple[Group, ...] = ()
     help: tuple[Group, ...] = ()
 
@@ -86,6 +88,7 @@ PLAIN: Final = (
     "until",
     "uncertain",
     "fillers",
+    "polite",
 )
 
 

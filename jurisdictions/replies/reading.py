@@ -127,17 +127,40 @@ class _Reader:
     def read(self, message: _Message) -> Reply:
         """The reading, the widest first."""
         lexicon = self._lexicon
-        stop = self._whole(message) or self._sentence(message) or self._head(message)
+        masked = self._masked(message)
+        bare = self._masked(message, at_heads_alone=True)
+        stop = self._whole(message) or self._sentence(masked) or self._head(masked, bare)
         if stop is not None:
             return stop
-        self._doubts += self._doubtful(message)
+        self._doubts += self._doubtful(masked)
+        if not self._doubts and masked != message:
+            self._doubts += self._beneath(masked, bare)
         if self._doubts:
             return Reply(Reading.UNCERTAIN, self._doubts[0])
-        for phrases, reading in ((lexicon.start, Reading.START), (lexicon.help, Reading.HELP)):
-            word = self._made_of(message.words, (phrases,), needed=1)
-            if word is not None:
-                return Reply(reading, word)
+        # A filler may be a refusal (``nope, opt in``): only politeness stands around a start.
+        starts = (lexicon.start, lexicon.polite)
+        if word := self._made_of(message.words, starts, needed=1, filled=False):
+            return Reply(Reading.START, word)
+        if word := self._made_of(message.words, (lexicon.help,), needed=1):
+            return Reply(Reading.HELP, word)
         return _NOTHING
+
+    def _beneath(self, masked: _Message, bare: _Message) -> Iterator[str]:
+        """What would be a stop were it not blanked, and what is like one beside a blank."""
+        afresh = _Reader(self._lexicon, self._country)
+        beside = [[word for word in words if word != _MASKED] for words in masked.sentences]
+        stop = (
+            afresh._sentence(bare)
+            or afresh._head(bare, bare)
+            or afresh._whole(_Message(beside, []))
+        )
+        if stop is not None and stop.matched is not None:
+            yield stop.matched
+        for phrases in (self._lexicon.stop_opening, self._lexicon.stop_whole):
+            for sentence in masked.sentences:
+                for _, found in phrases.anywhere(sentence):
+                    if self._is_meant(found.phrase):
+                        yield found.phrase
 
     def _whole(self, message: _Message) -> Reply | None:
         """A message of nothing but stop words and politeness, however it is spaced."""
@@ -169,22 +192,23 @@ class _Reader:
     def _sentence(self, message: _Message) -> Reply | None:
         """A sentence that means stop, or a stop word that is a sentence of its own."""
         for sentence in message.sentences:
-            self._mask(sentence)
             for start, found in self._lexicon.phrases.anywhere(sentence):
                 if not self._is_doubted(sentence, start, found):
                     return Reply(Reading.STOP, found.phrase)
                 self._doubts.append(found.phrase)
         for clause in message.clauses:
-            self._mask(clause.words)
             word = self._made_of(clause.words, (self._lexicon.stop,), needed=1)
             if word is not None and self._is_meant(word):
                 return Reply(Reading.STOP, word)
         return None
 
-    def _head(self, message: _Message) -> Reply | None:
-        """A stop word at the head of the message, and what follows it."""
+    def _head(self, message: _Message, bare: _Message) -> Reply | None:
+        """A stop word at the head of the message, and what follows it.
+
+        ``bare`` has no blanks behind the head: they make no story of what follows.
+        """
         lexicon = self._lexicon
-        for clause in message.clauses:
+        for clause, as_written in zip(message.clauses, bare.clauses, strict=True):
             words = clause.words
             start = self._behind_fillers(words, 0)
             if start == len(words):
@@ -197,7 +221,7 @@ class _Reader:
                 return None
             if not self._is_meant(found.phrase):
                 return None
-            if self._goes_on_as_stop(clause, found):
+            if self._goes_on_as_stop(clause, found) or self._goes_on_as_stop(as_written, found):
                 return Reply(Reading.STOP, found.phrase)
             self._doubts.append(found.phrase)
             return None
@@ -239,22 +263,36 @@ class _Reader:
             self._doubts.append(word)
         return False
 
-    def _mask(self, words: list[str]) -> None:
-        """Put a blank in the place of what is no stop: ``bus stop``, ``do not stop``."""
+    def _masked(self, message: _Message, *, at_heads_alone: bool = False) -> _Message:
+        """The message with blanks in the place of what is no stop."""
+        return _Message(
+            [self._blanked(sentence, at_heads_alone) for sentence in message.sentences],
+            [
+                _Clause(self._blanked(clause.words, at_heads_alone), clause.asks)
+                for clause in message.clauses
+            ],
+        )
+
+    def _blanked(self, words: Sequence[str], at_head_alone: bool) -> list[str]:
+        """The words with blanks in the place of what is no stop: ``bus stop``, ``do not stop``."""
         spans = [(at, f.end) for at, f in self._lexicon.not_stop.anywhere(words)]
+        if at_head_alone:
+            spans = []
         head = self._behind_fillers(words, 0)
         first = self._lexicon.not_stop_first.at(words, head)
         if first is not None:
             spans.append((head, first.end))
+        blanked = list(words)
         for start, end in spans:
-            words[start:end] = [_MASKED] * (end - start)
+            blanked[start:end] = [_MASKED] * (end - start)
+        return blanked
 
     def _made_of(
-        self, words: Sequence[str], parts: Sequence[Phrases], *, needed: int
+        self, words: Sequence[str], parts: Sequence[Phrases], *, needed: int, filled: bool = True
     ) -> str | None:
         """The first word of the first ``needed`` parts, if there is nothing but parts and fillers.
 
-        None where anything else stands there.
+        None where anything else stands there; a filler too, if they may not be ``filled``.
         """
         place, first = 0, None
         while place < len(words):
@@ -265,7 +303,9 @@ class _Reader:
                     best = found
                     if rank < needed and first is None:
                         first = found.phrase
-            behind = best.end if best else self._behind_fillers(words, place)
+            behind = best.end if best else place
+            if best is None and filled:
+                behind = self._behind_fillers(words, place)
             if behind == place:
                 return None
             place = behind

@@ -79,6 +79,30 @@ def test_what_stands_around_a_word_decides(text: str, expected: Reading) -> None
     assert reading(text) is expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Take this off your list", STOP),
+        ("Spam. Take this off your list", STOP),
+        ("No more. Take this off your list", STOP),
+        ("I want out, take this off the list", STOP),
+        ("Do not contact. Cross it off your list", STOP),
+        ("unsubscribe take this off your list", STOP),
+        ("STOP take me there", STOP),
+        ("stop cancel my appointment", STOP),
+        ("I want out. knock it off the list", HELD),
+        ("не пишите код, хватит", HELD),
+        ("больше не пишите код и рекламу", HELD),
+        ("لا ترسلوا الطلب ولا الرسائل", HELD),
+        ("Quando smettete di scrivermi", HELD),
+        ("Koniec promocji. Przestańcie!", HELD),
+        ("Koniec promocji, nie piszcie", HELD),
+    ],
+)
+def test_words_that_are_no_stop_swallow_none(text: str, expected: Reading) -> None:
+    assert reading(text) is expected
+
+
 def test_a_reply_of_words_is_one_whatever_the_language_of_the_country() -> None:
     for text in ("BAJA", "arrêt", "退订", "הסר", "отпишите меня", "ยกเลิก"):
         assert reading(text, "US") is STOP
@@ -143,6 +167,46 @@ def test_start_and_help_are_whole_messages_and_stop_goes_before_them(
     text: str, expected: Reading
 ) -> None:
     assert reading(text) is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nope, opt in",
+        "nah subscribe",
+        "naw. start",
+        "im done, restart",
+        "START nope",
+        "no start",
+        "nope. unstop",
+        "nah resume",
+        "wrong number, start",
+        "for gods sake start",
+    ],
+)
+def test_a_refusal_starts_nothing(text: str) -> None:
+    assert reading(text) in (OTHER, HELD)
+
+
+REFUSALS = (
+    "no nope nah not never dont nein nicht kein non pas jamais nie não ni nej ikke inte ei niet "
+    "нет не ні لا не नहीं nahi mat 不 不要 いいえ 아니요 ไม่ hayır "
+    "tidak jangan không hindi לא όχι nu"
+)
+
+
+@pytest.mark.parametrize("start", ["start", "anmelden", "СТАРТ", "订阅", "再開", "ALTA"])
+def test_no_language_says_no_and_starts(start: str) -> None:
+    said = [f"{no} {start}" for no in REFUSALS.split()]
+    said += [f"{start}, {no}" for no in REFUSALS.split()]
+    assert [one for one in said if reading(one) is Reading.START] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["start please", "ok, START", "bitte anmelden", "请 订阅", "再開してください"]
+)
+def test_politeness_may_stand_around_a_start(text: str) -> None:
+    assert reading(text) is Reading.START
 
 
 def test_what_decided_is_a_word_of_ours_and_never_the_text() -> None:
