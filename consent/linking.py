@@ -170,14 +170,14 @@ def link(
     made = subjects.find_or_make_many(connection, organisation, given.addresses, keys=keys, now=now)
     suppressed = suppression.load_many(connection, organisation, given.addresses, keys=keys)
     changed: dict[bytes, _Changed] = {}
-    newcomers: list[tuple[bytes, Address]] = []
+    named: list[tuple[bytes, Address]] = []
     for address, found, stops in zip(given.addresses, made, suppressed, strict=True):
         assert found is not None, "an address always leads to somebody"
         subject = found[0]
         if subject.id not in people:
             people[subject.id] = _Person(subject, Standing())
             before.append(frozenset((subject.id,)))
-            newcomers.append((subject.id, address))
+        named.append((subject.id, address))
         lacking = {e.index for e in stops} - {e.index for e in people[subject.id].standing.events}
         carried = [event for event in stops if event.index in lacking]
         changed[subject.id] = _Changed(address=address, carried=carried)
@@ -188,7 +188,7 @@ def link(
         one = changed.setdefault(id_, _Changed())
         one.linked = people.keys() - {id_}
         one.carried = [*one.carried, *reaching[id_]]
-    lines.follow(connection, organisation, newcomers, keys=keys)
+    lines.follow(connection, organisation, named, keys=keys)
     lines.join(connection, organisation, set(before))
     receipts = turn.record(RecordedKind.LINK, people, changed)
     return turn.linked(given.addresses, people, receipts)

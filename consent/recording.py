@@ -122,12 +122,12 @@ def record_events(
             answers[place] = UnknownSubjectError("the organisation has no such person on record")
         else:
             accepted[place] = _Accepted(inputs[place], event, *person)
-    newcomers = {
+    named = {
         (one.subject.id, one.given.whom)
         for one in accepted.values()
-        if one.subject.head_seq == 0 and isinstance(one.given.whom, Address)
+        if isinstance(one.given.whom, Address)
     }
-    lines.follow(connection, organisation, newcomers, keys=keys)
+    lines.follow(connection, organisation, named, keys=keys)
     answers.update(zip(accepted, _append(turn, list(accepted.values())), strict=True))
     return [answers[place] for place in range(len(inputs))]
 
