@@ -97,11 +97,24 @@ def said_elsewhere(
     return list(said.values())
 
 
-def permitted_at(
-    connection: Connection, organisation: str, addresses: Sequence[Address], *, keys: KeyRing
-) -> list[datetime | None]:
-    """When what may permit a message to each was last said, at whichever address of theirs; None
-    where nothing was, or nobody can tell."""
+class Permitted(msgspec.Struct, frozen=True):
+    """Who somebody is, all their addresses together, and ``at`` when what may permit a message to
+    them was last said; None where nothing was."""
+
+    ids: frozenset[bytes]
+    at: datetime | None
+
+
+def permitted(
+    connection: Connection,
+    organisation: str,
+    addresses: Sequence[Address],
+    *,
+    keys: KeyRing,
+    now: datetime,
+) -> list[Permitted]:
+    """Whose each address is, and when they were last permitted anything. Where nobody can tell, for
+    a standing does not open, it may have been ``now``."""
     people = subjects.find_many(connection, organisation, addresses, keys=keys)
     known = {one.id: one for one in people if one}
     rows = standing.load_rows(connection, organisation, list(known))
@@ -110,16 +123,19 @@ def permitted_at(
         for id_, one in known.items()
     }
     opened |= open_others(connection, organisation, opened, keys=keys)
-    said = {
-        id_: max((e.at for e in one.events if e.event in PERMITTING), default=None)
-        for id_, one in opened.items()
-        if isinstance(one, Standing)
-    }
-    found: list[datetime | None] = []
+    found: list[Permitted] = []
     for person in people:
-        own = opened.get(person.id) if person else None
-        ids = (person.id, *own.linked) if person and isinstance(own, Standing) else ()
-        found.append(max((at for id_ in ids if (at := said.get(id_))), default=None))
+        if person is None:
+            found.append(Permitted(frozenset(), None))
+            continue
+        own = opened[person.id]
+        ids = (person.id, *own.linked) if isinstance(own, Standing) else (person.id,)
+        theirs = [opened.get(id_) for id_ in ids]
+        readable = [one for one in theirs if isinstance(one, Standing)]
+        said = [e.at for one in readable for e in one.events if e.event in PERMITTING]
+        if len(readable) < len(theirs):
+            said.append(now)
+        found.append(Permitted(frozenset(ids), max(said, default=None)))
     return found
 
 
