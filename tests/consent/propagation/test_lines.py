@@ -236,3 +236,26 @@ def test_nothing_leaves_while_something_older_of_the_same_address_is_on_its_way(
     desk: Recorder, acts: list[Act]
 ) -> None:
     played(desk, acts)
+
+
+def test_what_a_link_brings_does_not_take_a_reading_of_a_history_each(desk: Recorder) -> None:
+    Play(desk)
+
+    def statements_of(first: int, stops: int) -> int:
+        """Of joining two pairs, each address with so many stops, by one address of either pair."""
+        people = [parse_address(f"+12125550{first + number}") for number in range(4)]
+        stopped = [
+            (one, an_event(RecordedKind.REVOKE, brand=f"brand {place} {number}"))
+            for place, one in enumerate(people)
+            for number in range(stops)
+        ]
+        desk.record(*stopped)
+        for asked in (people[:2], people[2:]):
+            given = LinkInput(addresses=asked)
+            link(desk.connection, desk.organisation, given, keys=desk.keys, now=NOW)
+        with consents.counted_statements(desk.connection) as ran:
+            given = LinkInput(addresses=people[::2])
+            link(desk.connection, desk.organisation, given, keys=desk.keys, now=NOW)
+        return len(ran)
+
+    assert statements_of(100, stops=1) == statements_of(110, stops=9)
