@@ -97,11 +97,24 @@ def said_elsewhere(
     return list(said.values())
 
 
-def permitted_at(
-    connection: Connection, organisation: str, addresses: Sequence[Address], *, keys: KeyRing
-) -> list[datetime | None]:
-    """When what may permit a message to each was last said, at whichever address of theirs; None
-    where nothing was, or nobody can tell."""
+class Permitted(msgspec.Struct, frozen=True):
+    """Who somebody is, all their addresses together, and ``at`` when what may permit a message to
+    them was last said; None where nothing was."""
+
+    ids: frozenset[bytes]
+    at: datetime | None
+
+
+def permitted(
+    connection: Connection,
+    organisation: str,
+    addresses: Sequence[Address],
+    *,
+    keys: KeyRing,
+    now: datetime,
+) -> list[Permitted]:
+    """Whose each address is, and when they were last permitted anything. Where nobody can tell, for
+    a standing does not open, it may have been ``now``."""
     people = subjects.find_many(connection, organisation, addresses, keys=keys)
     known = {one.id: one for one in people if one}
     rows = standing.load_rows(connection, organisation, list(known))
@@ -110,16 +123,19 @@ def permitted_at(
         for id_, one in known.items()
     }
     opened |= open_others(connection, organisation, opened, keys=keys)
-    said = {
-        id_: max((e.at for e in one.events if e.event in PERMITTING), default=None)
-        for id_, one in opened.items()
-        if isinstance(one, Standing)
-    }
-    found: list[datetime | None] = []
+    found: list[Permitted] = []
     for person in people:
-        own = opened.get(person.id) if person else None
-        ids = (person.id, *own.linked) if person and isinstance(own, Standing) else ()
-        found.append(max((at for id_ in ids if (at := said.get(id_))), default=None))
+        if person is None:
+            found.append(Permitted(frozenset(), None))
+            continue
+        own = opened[person.id]
+        ids = (person.id, *own.linked) if isinstance(own, Standing) else (person.id,)
+        theirs = [opened.get(id_) for id_ in ids]
+        readable = [one for one in theirs if isinstance(one, Standing)]
+        said = [e.at for one in readable for e in one.events if e.event in PERMITTING]
+        if len(readable) < len(theirs):
+            said.append(now)
+        found.append(Permitted(frozenset(ids), max(said, default=None)))
     return found
 
 
@@ -170,14 +186,14 @@ def link(
     made = subjects.find_or_make_many(connection, organisation, given.addresses, keys=keys, now=now)
     suppressed = suppression.load_many(connection, organisation, given.addresses, keys=keys)
     changed: dict[bytes, _Changed] = {}
-    newcomers: list[tuple[bytes, Address]] = []
+    named: list[tuple[bytes, Address]] = []
     for address, found, stops in zip(given.addresses, made, suppressed, strict=True):
         assert found is not None, "an address always leads to somebody"
         subject = found[0]
         if subject.id not in people:
             people[subject.id] = _Person(subject, Standing())
             before.append(frozenset((subject.id,)))
-            newcomers.append((subject.id, address))
+        named.append((subject.id, address))
         lacking = {e.index for e in stops} - {e.index for e in people[subject.id].standing.events}
         carried = [event for event in stops if event.index in lacking]
         changed[subject.id] = _Changed(address=address, carried=carried)
@@ -188,7 +204,7 @@ def link(
         one = changed.setdefault(id_, _Changed())
         one.linked = people.keys() - {id_}
         one.carried = [*one.carried, *reaching[id_]]
-    lines.follow(connection, organisation, newcomers, keys=keys)
+    lines.follow(connection, organisation, named, keys=keys)
     lines.join(connection, organisation, set(before))
     receipts = turn.record(RecordedKind.LINK, people, changed)
     return turn.linked(given.addresses, people, receipts)

@@ -5,7 +5,7 @@ alone is recorded whatever it looks like, in the widest sense that it may have; 
 must be whole, for it may later permit a message.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -38,7 +38,7 @@ from consent.opt_outs import doubted, is_instant, is_storable, widened
 from consent.propagation import lines, outbox
 from consent.propagation.outbox import Happened
 from consent.standing import Appended, KeptEvent
-from consent.subjects import Subject, Whom
+from consent.subjects import KnownSubject, Subject, Whom
 from jurisdictions.addresses import Address
 from rules.errors import ComplianceError
 
@@ -122,12 +122,12 @@ def record_events(
             answers[place] = UnknownSubjectError("the organisation has no such person on record")
         else:
             accepted[place] = _Accepted(inputs[place], event, *person)
-    newcomers = {
+    addressed = {
         (one.subject.id, one.given.whom)
         for one in accepted.values()
-        if one.subject.head_seq == 0 and isinstance(one.given.whom, Address)
+        if isinstance(one.given.whom, Address)
     }
-    lines.follow(connection, organisation, newcomers, keys=keys)
+    lines.follow(connection, organisation, addressed, keys=keys)
     answers.update(zip(accepted, _append(turn, list(accepted.values())), strict=True))
     return [answers[place] for place in range(len(inputs))]
 
@@ -146,22 +146,60 @@ def _doubted(turn: _Turn, inputs: Sequence[EventInput]) -> Sequence[EventInput]:
         brands = senders.load_brands(turn.connection, turn.organisation)
     addresses = {given.whom for given in fresh if isinstance(given.whom, Address)}
     whose = sorted(addresses, key=lambda address: address.normalised)
-    permitted_at = dict(
-        zip(
-            whose,
-            linking.permitted_at(turn.connection, turn.organisation, whose, keys=turn.keys),
-            strict=True,
-        )
-    )
+    permitted_at = _permitted_at(turn, inputs, whose)
     return [
         replace(
             given,
-            event=doubted(given.event, brands, permitted_at=permitted_at[given.whom], now=turn.now),
+            event=doubted(given.event, brands, permitted_at=permitted_at(place), now=turn.now),
         )
-        if given.is_fresh and given.whom in permitted_at
+        if given.is_fresh and given.whom in addresses
         else given
-        for given in inputs
+        for place, given in enumerate(inputs)
     ]
+
+
+def _permitted_at(
+    turn: _Turn, inputs: Sequence[EventInput], whose: Sequence[Address]
+) -> Callable[[int], datetime | None]:
+    """When, at a place among the inputs, its person was last permitted a message: as is on record
+    already, or by what stands before it in this very turn."""
+    organisation, keys = turn.organisation, turn.keys
+    on_record = dict(
+        zip(
+            whose,
+            linking.permitted(turn.connection, organisation, whose, keys=keys, now=turn.now),
+            strict=True,
+        )
+    )
+    said = [
+        (place, given.whom, given.event.at)
+        for place, given in enumerate(inputs)
+        if given.event.event in linking.PERMITTING and given.event.at <= turn.now
+    ]
+    indexes = {
+        whom: set(subjects.indexes_of(organisation, whom, keys))
+        for whom in (*(whom for _, whom, _ in said), *(whose if said else ()))
+    }
+    every = {index for each in indexes.values() for index in each}
+    found = subjects.find_by_index(turn.connection, organisation, every, keys=keys)
+
+    def ids_of(whom: Whom) -> set[bytes]:
+        """Their id, or where nobody made them yet what they will be found by."""
+        if isinstance(whom, KnownSubject):
+            return {whom.id}
+        return indexes[whom] | {found[index].id for index in indexes[whom] if index in found}
+
+    whose_said = [(before, ids_of(whom), at) for before, whom, at in said]
+
+    def permitted_at(place: int) -> datetime | None:
+        whom = inputs[place].whom
+        assert isinstance(whom, Address), "only of an address is a stop doubted"
+        known = on_record[whom]
+        ids = known.ids | ids_of(whom) if said else known.ids
+        at = [at for before, theirs, at in whose_said if before < place and ids & theirs]
+        return max((*at, *(() if known.at is None else (known.at,))), default=None)
+
+    return permitted_at
 
 
 def _append(turn: _Turn, accepted: Sequence[_Accepted]) -> list[Recorded]:

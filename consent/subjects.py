@@ -160,7 +160,7 @@ def find_or_make_many(
     None for a ``KnownSubject`` whom the organisation does not have or has erased. The keys
     are for this turn only. The number of statements does not grow with ``whoms``.
     """
-    indexes = [_indexes_of(organisation, whom, keys) for whom in whoms]
+    indexes = [indexes_of(organisation, whom, keys) for whom in whoms]
     ids = {whom.id for whom in whoms if isinstance(whom, KnownSubject)}
     by_id = find_by_id(connection, organisation, ids)
     wanted = {index for each in indexes for index in each}
@@ -218,7 +218,8 @@ def first_of(blind_indexes: Sequence[bytes], found: Mapping[bytes, Subject]) -> 
     return None
 
 
-def _indexes_of(organisation: str, whom: Whom, keys: KeyRing) -> tuple[bytes, ...]:
+def indexes_of(organisation: str, whom: Whom, keys: KeyRing) -> tuple[bytes, ...]:
+    """The blind indexes by which an event finds its person; none where it has the id itself."""
     match whom:
         case KnownSubject():
             return ()

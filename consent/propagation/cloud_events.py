@@ -1,6 +1,6 @@
 """The body of a delivery: a CloudEvents 1.0 document, the same bytes at every attempt."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -94,12 +94,13 @@ def data_in(body: bytes) -> dict[str, Any]:
     return found
 
 
-def without_addresses(body: bytes) -> bytes:
-    """The same body with nobody's address in it; ``withheld`` says why there is none."""
+def without_addresses(body: bytes, erased: Collection[str]) -> bytes:
+    """The same body without these addresses; ``withheld`` says why they are not there."""
     event: dict[str, Any] = msgspec.json.decode(body)
     data: dict[str, Any] = event["data"]
-    gone = {"address": None} if "address" in data else {}
-    event["data"] = {**data, **gone, "addresses": [], "withheld": "erased"}
+    gone = {"address": None} if data.get("address") in erased else {}
+    rest = [address for address in data["addresses"] if address not in erased]
+    event["data"] = {**data, **gone, "addresses": rest, "withheld": "erased"}
     return _ENCODER.encode(event)
 
 

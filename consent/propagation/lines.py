@@ -115,21 +115,31 @@ def leave(
 def follow(
     connection: Connection,
     organisation: str,
-    newcomers: Collection[tuple[bytes, Address]],
+    named: Collection[tuple[bytes, Address]],
     *,
     keys: KeyRing,
 ) -> None:
-    """Let persons made just now stand where those stood who had their address and were erased."""
-    if not newcomers or not connection.execute(_ANY, {"organisation": organisation}).first():
+    """Let persons, named by an address, stand where those stood who had it and were erased.
+
+    Not only who is made just now: a person may have been on record for long before their address
+    is said. The number of statements does not grow with those whom nothing leads anywhere.
+    """
+    if not named or not connection.execute(_ANY, {"organisation": organisation}).first():
         return
-    for person, address in newcomers:
-        tokens = suppression.every_token_of(organisation, [address], keys=keys)
-        found = lines_of(connection, organisation, dict.fromkeys(tokens, _NONE))
-        older = set(found.values()) - {_NONE}
-        if older:
-            # Two spellings may have been two persons', whose lines are then one.
-            join(connection, organisation, [older])
-            _keep(connection, organisation, [person], min(older))
+    people = {person for person, _ in named}
+    tokens = {
+        one: suppression.every_token_of(organisation, [one], keys=keys)
+        for one in {address for _, address in named}
+    }
+    every = {*people, *(token for some in tokens.values() for token in some)}
+    found = lines_of(connection, organisation, dict.fromkeys(every, _NONE))
+    for person, address in named:
+        if {found[token] for token in tokens[address]} <= {_NONE, found[person]}:
+            continue
+        asked = dict.fromkeys((person, *tokens[address]), _NONE)
+        older = set(lines_of(connection, organisation, asked).values()) - {_NONE}
+        # Two spellings may have been two persons', whose lines are then one.
+        join(connection, organisation, [{person, *older}])
 
 
 def _keep(

@@ -5,9 +5,10 @@ once the transaction has committed; so nothing is told that did not happen, and 
 happened is forgotten.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -119,6 +120,12 @@ def tell_recorded(
     if not told:
         return 0
     linked = _linked_with(connection, organisation, {one.subject for one, _ in told}, keys)
+
+    @cache
+    def own_of(person: bytes) -> frozenset[str]:
+        found, _, _ = own_addresses.addresses_of(connection, organisation, person, keys)
+        return frozenset(found)
+
     return tell(
         connection,
         organisation,
@@ -131,7 +138,7 @@ def tell_recorded(
                 line=min(one.subject, *others) if others else one.subject,
                 log=Log.CONSENT.value,
                 index=one.receipt.index,
-                data=_data_of(one, _addresses_of(connection, organisation, one, others, keys)),
+                data=_data_of(one, _addresses_of(one, others, own_of)),
             )
             for one, event in told
             for others in (linked.get(one.subject, ()),)
@@ -296,16 +303,12 @@ def _linked_with(
 
 
 def _addresses_of(
-    connection: Connection,
-    organisation: str,
-    one: Happened | Reached,
-    linked: Sequence[bytes],
-    keys: KeyRing,
+    one: Happened | Reached, linked: Sequence[bytes], own_of: Callable[[bytes], Collection[str]]
 ) -> list[str]:
     """The address that an event came for first, and then all others that it holds for. What a link
     brought is told of each address by itself.
 
-    Addresses are told by their persons' own entries only.
+    Addresses are told by their persons' own entries only (``own_of``: those of one of them).
     """
     own = [one.whom] if isinstance(one.whom, Address) else []
     spelt = {spelling for address in own for spelling in address.spellings}
@@ -313,8 +316,7 @@ def _addresses_of(
         linked = ()
     others: set[str] = set()
     for person in (*linked, *(() if own else (one.subject,))):
-        found, _, _ = own_addresses.addresses_of(connection, organisation, person, keys)
-        others.update(found)
+        others.update(own_of(person))
     return [address.normalised for address in own] + sorted(others - spelt)
 
 

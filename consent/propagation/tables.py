@@ -70,7 +70,7 @@ webhook_delivery = Table(
     Column("settled_at", Instant),
     # Gone once it has arrived.
     Column("sealed_body", Bytes),
-    # When the addresses were taken out of it, because the person was erased.
+    # When it was last looked through for addresses of the erased, which were taken out of it.
     Column("withheld_at", Instant),
     Index("webhook_delivery_place", "endpoint", "position", unique=True),
     Index(

@@ -16,19 +16,21 @@ from consent.errors import (
     UnknownSenderError,
     UnknownSubjectError,
 )
-from consent.events import Disclosure, Evidence, Flag, RecordedKind, decode_payload
+from consent.events import ConsentEvent, Disclosure, Evidence, Flag, RecordedKind, decode_payload
 from consent.keys.sealing import PayloadContext, open_payload
 from consent.ledger import entries
+from consent.ledger.identifiers import uuid7
 from consent.ledger.leaf import Log, decode_leaf
 from consent.ledger.tables import log_entry, subject, subject_alias
+from consent.linking import LinkInput, link
 from consent.opt_outs import read_opt_out
-from consent.recording import Recorded
-from consent.subjects import KnownSubject, Stranger, blind_indexes_of, load_keys
-from jurisdictions.addresses import parse_address
+from consent.recording import EventInput, Recorded, record_events
+from consent.subjects import KnownSubject, Stranger, Whom, blind_indexes_of, load_keys
+from jurisdictions.addresses import Address, parse_address
 from rules.errors import ComplianceError
 from rules.vocabulary import Channel, EventKind, Purpose
 from tests.support import consents
-from tests.support.consents import ANN, BOB, NOW, Recorder, an_event
+from tests.support.consents import ANN, BOB, DAY, NOW, Recorder, an_event
 
 IMPOSSIBLE = parse_address("call me maybe")
 REVOKE = RecordedKind.REVOKE
@@ -252,3 +254,60 @@ def test_instants_come_back_in_utc(recorder: Recorder) -> None:
     (event,) = recorder.load_one(ANN).history("acme").events
     assert event.expires_at == NOW
     assert event.expires_at.tzinfo is UTC
+
+
+def _said_fresh(
+    recorder: Recorder, *given: tuple[Whom, ConsentEvent], stop: ConsentEvent
+) -> Recorded:
+    """The last of one batch: a stop of Ann's, passed on just after it was said."""
+    inputs = [EventInput(whom, event, uuid7(NOW), "key_1") for whom, event in given]
+    inputs.append(EventInput(ANN, stop, uuid7(NOW), "key_1", is_fresh=True))
+    *_, last = record_events(
+        recorder.connection, recorder.organisation, inputs, keys=recorder.keys, now=NOW
+    )
+    assert isinstance(last, Recorded)
+    return last
+
+
+MINUTE = timedelta(minutes=1)
+OLDER_STOP = an_event(REVOKE, at=NOW - 60 * MINUTE, sender=None)
+
+
+@pytest.mark.parametrize("spelling", ["known", "new", "by id", "linked"])
+def test_a_stop_is_doubted_for_a_grant_of_its_own_turn(recorder: Recorder, spelling: str) -> None:
+    whom: Whom = ANN
+    if spelling != "new":
+        whose = recorder.record_one(ANN, an_event(RecordedKind.SENT, at=NOW - DAY)).subject
+        whom = KnownSubject(whose) if spelling == "by id" else ANN
+    if spelling == "linked":
+        asked = LinkInput(addresses=[ANN, BOB])
+        link(recorder.connection, recorder.organisation, asked, keys=recorder.keys, now=NOW)
+        whom = BOB
+    recorded = _said_fresh(recorder, (whom, an_event(at=NOW - MINUTE)), stop=OLDER_STOP)
+    assert (recorded.event.at, recorded.flags) == (NOW, (Flag.AT_DOUBTED,))
+
+
+def test_a_stop_is_not_doubted_for_what_others_say_or_what_was_said_before_it(
+    recorder: Recorder,
+) -> None:
+    given = [(BOB, an_event(at=NOW - MINUTE)), (ANN, an_event(at=NOW - 90 * MINUTE))]
+    recorded = _said_fresh(recorder, *given, stop=OLDER_STOP)
+    assert (recorded.event.at, recorded.flags) == (OLDER_STOP.at, ())
+
+
+@pytest.mark.parametrize("whose", [ANN, BOB], ids=["own", "linked"])
+def test_where_a_standing_does_not_open_a_stop_counts_from_its_receipt(
+    recorder: Recorder, whose: Address
+) -> None:
+    """Nobody can tell what was permitted, so it may be what the stop takes back."""
+    asked = LinkInput(addresses=[ANN, BOB])
+    link(recorder.connection, recorder.organisation, asked, keys=recorder.keys, now=NOW)
+    broken = recorder.record_one(whose, an_event(at=NOW - MINUTE)).subject
+    recorder.connection.execute(
+        sa.update(tables.standing)
+        .where(tables.standing.c.subject == broken)
+        .values(sealed_history=b"x" * 40)
+    )
+    recorded = _said_fresh(recorder, stop=OLDER_STOP)
+    assert recorded.event.at == NOW
+    assert Flag.AT_DOUBTED in recorded.flags

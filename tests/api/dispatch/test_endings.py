@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects import sqlite
 
@@ -236,5 +237,39 @@ def test_the_stop_that_a_link_brought_somebody_erased_names_them_no_more(
             await here.dispatcher.watch()
             (body,) = await bodies(here)
             assert (body["data"]["addresses"], body["data"]["withheld"]) == ([], "erased")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("first", [ANN, BOB])
+def test_a_stop_of_two_names_the_one_who_was_not_erased(
+    tmp_path: Path, database_url: str, first: str
+) -> None:
+    """Whichever of them said it; and neither, once both were erased."""
+    second = BOB if first == ANN else ANN
+
+    async def scenario() -> None:
+        async with an_outpost(tmp_path, database_url=database_url) as here:
+            here.receiver.answer = answering(503)
+            await here.webhook("consent.revoked")
+            linked = {"addresses": [ANN, BOB]}
+            await here.post("/v1/subjects/link", linked)
+            await here.opt_out(ANN)
+            await here.post("/v1/subjects/unlink", linked)
+            await erase(here, first)
+            await here.run()
+            await here.dispatcher.watch()
+            here.service.clock.move(60 * DAY)
+            assert await here.dispatcher.watch() > 0
+            (body,) = await bodies(here)
+            assert body["data"]["addresses"] == [second]
+            assert body["data"]["address"] == (None if first == ANN else ANN)
+            assert body["data"]["withheld"] == "erased"
+            assert await here.dispatcher.watch() == 0
+            here.service.clock.move(DAY)
+            await erase(here, second)
+            assert await here.dispatcher.watch() == 1
+            (body,) = await bodies(here)
+            assert (body["data"]["address"], body["data"]["addresses"]) == (None, [])
 
     asyncio.run(scenario())

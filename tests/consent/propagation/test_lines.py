@@ -24,6 +24,7 @@ from consent.propagation import attempts, deliveries, endpoints, outbox, overtak
 from consent.propagation.attempts import Attempt, Claimed
 from consent.propagation.tables import delivery_line, webhook_delivery
 from consent.propagation.words import Problem, Proof, State, WebhookEvent
+from consent.subjects import Stranger, blind_indexes_of
 from jurisdictions.addresses import Address, parse_address
 from tests.support import consents
 from tests.support.consents import NOW, Recorder, an_event
@@ -72,6 +73,9 @@ class Play:
                 do(desk.connection, desk.organisation, asked, keys=desk.keys, now=self.now)
             case "erase":
                 self._erase(people[0])
+            case "sent":
+                index = blind_indexes_of(desk.organisation, people[0], desk.keys)[0]
+                desk.record_one(Stranger(index), an_event(RecordedKind.SENT, at=self.now))
             case "send":
                 self._send(who[0])
             case "retry":
@@ -176,6 +180,13 @@ def played(desk: Recorder, acts: Sequence[Act]) -> None:
         savepoint.rollback()
 
 
+@pytest.mark.parametrize("named", [("grant", 0), ("link", 0, 1)], ids=str)
+def test_who_was_a_stranger_follows_once_their_address_is_said(desk: Recorder, named: Act) -> None:
+    """A message reported as sent makes them anew, by a blind index that leads to no line."""
+    begun: list[Act] = [("revoke", 0), ("erase", 0), ("sent", 0), named, ("grant", 0), ("send", 9)]
+    played(desk, [*begun, ("arrive",), ("send", 9), ("revoke", 0), ("send", 9)])
+
+
 TELL = [("grant", 0), ("revoke", 1)]
 CHANGE = [("link", 0, 1), ("link", 1, 2), ("unlink", 0), ("unlink", 1, 2)]
 CARRY = [("send", 9), ("arrive",)]
@@ -206,6 +217,7 @@ EVERYBODY = range(3)
 GROUPS = [(0, 1), (1, 2), (0, 2), (0, 1, 2)]
 ACTS: list[Act] = [
     *((kind, i) for kind in ("grant", "revoke", "grant", "revoke", "erase") for i in EVERYBODY),
+    *(("sent", i) for i in EVERYBODY),
     *(("link", *group) for group in GROUPS),
     *(("unlink", *group) for group in GROUPS),
     *(("unlink", i) for i in EVERYBODY),
@@ -224,3 +236,26 @@ def test_nothing_leaves_while_something_older_of_the_same_address_is_on_its_way(
     desk: Recorder, acts: list[Act]
 ) -> None:
     played(desk, acts)
+
+
+def test_what_a_link_brings_does_not_take_a_reading_of_a_history_each(desk: Recorder) -> None:
+    Play(desk)
+
+    def statements_of(first: int, stops: int) -> int:
+        """Of joining two pairs, each address with so many stops, by one address of either pair."""
+        people = [parse_address(f"+12125550{first + number}") for number in range(4)]
+        stopped = [
+            (one, an_event(RecordedKind.REVOKE, brand=f"brand {place} {number}"))
+            for place, one in enumerate(people)
+            for number in range(stops)
+        ]
+        desk.record(*stopped)
+        for asked in (people[:2], people[2:]):
+            given = LinkInput(addresses=asked)
+            link(desk.connection, desk.organisation, given, keys=desk.keys, now=NOW)
+        with consents.counted_statements(desk.connection) as ran:
+            given = LinkInput(addresses=people[::2])
+            link(desk.connection, desk.organisation, given, keys=desk.keys, now=NOW)
+        return len(ran)
+
+    assert statements_of(100, stops=1) == statements_of(110, stops=9)
