@@ -24,7 +24,7 @@ def test_nothing_that_lies_beside_gives_its_mode_or_its_place(tmp_path: Path) ->
     beside.touch(mode=0o644)
     write_private(path, b"secret")
     assert path.stat().st_mode & 0o777 == 0o600
-    assert sorted(os.listdir(tmp_path)) == ["other", "root.key", "root.key.new"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["other", "root.key", "root.key.new"]
 
 
 def test_a_file_is_replaced_whatever_was_left_beside_it(tmp_path: Path) -> None:
@@ -56,4 +56,4 @@ def test_nothing_is_written_over_and_nothing_is_left_beside(
     path.symlink_to(tmp_path / "nowhere")
     with pytest.raises(KeyStoreError, match="is there already"):
         write_private(path, b"third")
-    assert os.listdir(tmp_path) == ["root.key"]
+    assert [one.name for one in tmp_path.iterdir()] == ["root.key"]
