@@ -146,7 +146,7 @@ class LogInspection:
         if not self._by_person:
             yield from self._chain(leaf, row)
             yield from self._payload(leaf, row)
-        elif row.subject is None and row.key_kind != _SUBJECT_KEY:
+        elif row.subject is None:
             yield from self._payload(leaf, row)
 
     def _chain(self, leaf: Leaf, row: _Entry) -> Iterator[Damage]:

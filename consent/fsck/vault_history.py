@@ -3,7 +3,7 @@
 Who cuts a log and puts the vault's last checkpoint back with it has these to change as well.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -21,15 +21,21 @@ from consent.ledger.vault import Vault
 
 
 def inspect_history(
-    connection: Connection, vault: Vault, heads: Collection[GrownLog], *, log_keys: LogKeys
+    connection: Connection,
+    vault: Vault,
+    heads: Collection[GrownLog],
+    *,
+    log_keys: LogKeys,
+    until: Mapping[str, int] | None = None,
 ) -> Iterator[Damage]:
     """Every line that is no checkpoint of ours, or not one of these logs as they stand.
 
     Of logs that are not among ``heads``, and of origins that a log was forked from, the signature
-    alone is looked at: what was signed then may have been lost.
+    alone is looked at: what was signed then may have been lost. ``until``: how far the history
+    went before the connection's state; what was signed later is not held against that.
     """
     history = _History(connection, vault.ledger_id, heads, log_keys)
-    for place, line in vault.history_lines():
+    for place, line in vault.history_lines(until=until):
         yield from history.look_at(place, line)
     yield from history.beyond()
 

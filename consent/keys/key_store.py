@@ -181,6 +181,7 @@ def replace_file(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path``, whole and fsynced, readable by its owner only."""
     beside = path.with_name(f"{path.name}.new")
     try:
+        beside.unlink(missing_ok=True)  # A crash may have left it.
         write_whole(beside, content)
         beside.replace(path)
         sync_folder(path.parent)

@@ -80,11 +80,15 @@ class RootKey:
 
 def write_private(path: Path, content: bytes) -> None:
     """Write a new file that only its owner may read, whole and on disk before this returns."""
-    beside = path.with_name(f"{path.name}.new")
+    beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         write_whole(beside, content)
         try:
             path.hardlink_to(beside)
+        except FileExistsError:
+            raise
+        except OSError:  # Not every file system has hard links.
+            write_whole(path, content)
         finally:
             beside.unlink()
         sync_folder(path.parent)
@@ -95,9 +99,12 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file for its owner only, and have it on disk. What cannot be whole is not there."""
+    """Write a new file for its owner only, and have it on disk. What cannot be whole is not there.
+
+    ``FileExistsError``: something is there, be it a link; it stays as it is.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()

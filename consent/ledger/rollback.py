@@ -16,7 +16,7 @@ from consent.ledger.checkpoints import Checkpoint, GrownLog
 from consent.ledger.errors import DamagedLogError, NoteError
 from consent.ledger.leaf import Log
 from consent.ledger.proofs import LogTree
-from consent.ledger.vault import Vault
+from consent.ledger.vault import Notes, Vault
 
 LogKeys = Callable[[str, Log], Sequence[Ed25519PublicKey]]
 """The public keys of a log, the retired ones too; none where the log is not known."""
@@ -64,11 +64,17 @@ def origin_of(ledger_id: str, organisation: str) -> str:
 
 
 def compare(
-    connection: Connection, vault: Vault, *, ledger_id: str, log_keys: LogKeys
+    connection: Connection,
+    vault: Vault,
+    *,
+    ledger_id: str,
+    log_keys: LogKeys,
+    earlier: Notes | None = None,
 ) -> list[Finding]:
     """Hold every log against its last checkpoint; empty if all fit.
 
-    A log that has grown since must begin as it was signed.
+    A log that has grown since must begin as it was signed. ``earlier``: the notes as they were
+    before the connection's state, if that is not the newest.
     """
     heads = {(head.organisation, head.log): head for head in checkpoints.read_heads(connection)}
     others = of_another_ledger(vault, heads.values(), ledger_id)
@@ -77,7 +83,7 @@ def compare(
     notes = vault.last()
     found = [
         _held_against(connection, heads.get(place), place, note, log_keys)
-        for place, note in sorted(notes.items())
+        for place, note in sorted((notes if earlier is None else earlier).items())
     ]
     behind = [_held_against_vault(connection, head, notes) for head in heads.values()]
     return [finding for finding in (*found, *behind) if finding is not None]

@@ -6,6 +6,7 @@ the log grows, and ``history-YYYY-MM.ndjson`` every checkpoint that was ever put
 """
 
 import fcntl
+import math
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -135,13 +136,29 @@ class Vault:
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue  # Cut by a crash: it was put in again after it.
 
-    def history_lines(self) -> Iterator[tuple[str, bytes]]:
-        """The same as it is written, each line with its file and number."""
+    def history_sizes(self) -> dict[str, int]:
+        """How far each file of the history goes now, in bytes."""
+        try:
+            return {path.name: path.stat().st_size for path in self.root.glob("history-*.ndjson")}
+        except OSError as error:
+            raise VaultError(f"the vault {self.root} cannot be read: {error.strerror}") from None
+
+    def history_lines(
+        self, *, until: Mapping[str, int] | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        """The same as it is written, each line with its file and number.
+
+        ``until``: of each file no more than it had when those ``history_sizes`` were taken.
+        """
         for path in sorted(self.root.glob("history-*.ndjson")):
+            left = math.inf if until is None else until.get(path.name, 0)
             try:
                 with path.open("rb") as lines:
                     _refuse_public(path, lines.fileno())
                     for number, line in enumerate(lines, start=1):
+                        left -= len(line)
+                        if left < 0:
+                            break
                         yield f"{path.name}:{number}", line.rstrip(b"\n")
             except OSError as error:
                 raise VaultError(f"{path} cannot be read: {error.strerror}") from None

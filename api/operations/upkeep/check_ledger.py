@@ -34,7 +34,7 @@ from consent.ledger.checkpoints import GrownLog, read_heads
 from consent.ledger.errors import DamagedLogError, ReadOnlyError
 from consent.ledger.leaf import Log
 from consent.ledger.rollback import Mismatch
-from consent.ledger.vault import Vault
+from consent.ledger.vault import Notes, Vault
 from consent.retention import Expired, every_expiry
 
 SHARED_FROM = 50_000
@@ -73,11 +73,20 @@ def inspection(
     if schema_of(url) is None:
         raise StoreUnavailableError("the database is empty: nothing was ever recorded in it")
     vault = Vault.open(settings.vault or folder.vault)
+    signed = _Signed(vault.last(), vault.history_sizes())
     with at_one_state(url) as connection:
-        look = _Look(connection, vault, keys, settings, organisation, tail)
+        look = _Look(connection, vault, signed, keys, settings, organisation, tail)
         total = look.total()
         look.processes = processes or (processors() if total >= SHARED_FROM else 1)
         yield Inspection(total, look.damages, look.expired())
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """What was in the vault before the database's state was taken: that state has it all."""
+
+    last: Notes
+    history: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -86,6 +95,7 @@ class _Look:
 
     connection: Connection
     vault: Vault
+    signed: _Signed
     keys: KeyRing
     settings: Settings
     organisation: str | None
@@ -124,7 +134,7 @@ class _Look:
             yield from others
             return
         if self.tail is not None:
-            yield from _of_vault(connection, self.vault, self.keys)
+            yield from _of_vault(connection, self.vault, self.signed, self.keys)
             for head in heads:
                 yield from inspect_tail(connection, head, keys=self.keys, entries=self.tail)
                 progress(min(self.tail, head.size))
@@ -145,7 +155,7 @@ class _Look:
         """What is wrong beside the parts of a whole look, and with the files that belong to it."""
         connection, keys = self.connection, self.keys
         yield from _of_tables(connection)
-        yield from _of_vault(connection, self.vault, keys, history_of=self._heads())
+        yield from _of_vault(connection, self.vault, self.signed, keys, history_of=self._heads())
         yield from _of_journal(connection, ErasureJournal.of(self.vault.root, keys))
         yield from inspect_strays(connection, read_heads(connection))
 
@@ -207,11 +217,20 @@ def _of_another_ledger(vault: Vault, heads: Sequence[GrownLog], keys: KeyRing) -
 
 
 def _of_vault(
-    connection: Connection, vault: Vault, keys: KeyRing, *, history_of: Sequence[GrownLog] = ()
+    connection: Connection,
+    vault: Vault,
+    signed: _Signed,
+    keys: KeyRing,
+    *,
+    history_of: Sequence[GrownLog] = (),
 ) -> Iterator[Damage]:
     """What does not fit the last checkpoints; of the logs that do, what does not fit older ones."""
     found = rollback.compare(
-        connection, vault, ledger_id=keys.ledger_id, log_keys=keys.log_public_keys
+        connection,
+        vault,
+        ledger_id=keys.ledger_id,
+        log_keys=keys.log_public_keys,
+        earlier=signed.last,
     )
     for finding in found:
         yield Damage(finding.organisation, finding.log, None, Kind.VAULT, finding.detail)
@@ -219,7 +238,9 @@ def _of_vault(
     if (None, None) in named:
         return
     heads = [head for head in history_of if (head.organisation, head.log) not in named]
-    yield from inspect_history(connection, vault, heads, log_keys=keys.log_public_keys)
+    yield from inspect_history(
+        connection, vault, heads, log_keys=keys.log_public_keys, until=signed.history
+    )
 
 
 def _of_tables(connection: Connection) -> Iterator[Damage]:

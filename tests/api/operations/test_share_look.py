@@ -113,3 +113,26 @@ def test_a_process_that_ends_is_no_clean_ledger(site: Site) -> None:
     ):
         list(look.damages(end_them))
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_is_signed_during_a_look_is_no_rollback(tmp_path: Path, processes: int) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    assert asyncio.run(_found_meanwhile(folder, processes)) == []
+
+
+async def _found_meanwhile(folder: Path, processes: int) -> list[Damage]:
+    async with running_service(folder) as service:
+        headers = {"X-Organisation": await service.new_organisation()}
+
+        async def stop(address: str) -> None:
+            given = {"address": address}
+            answer = await service.operator.post("/v1/opt-outs", json=given, headers=headers)
+            assert answer.status_code == 201
+            await service.signer.sign_grown()
+
+        await stop("before@example.com")
+        with inspection(Settings(data=folder), processes=processes) as look:
+            await stop("meanwhile@example.com")
+            return await asyncio.to_thread(lambda: list(look.damages(lambda _: None)))

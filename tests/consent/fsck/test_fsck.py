@@ -300,6 +300,15 @@ def test_the_erasure_of_a_stranger_is_opened_and_followed(ledger: Ledger) -> Non
     assert {(one.kind.value, one.index) for one in ledger.inspect()} == {("payload", ENTRIES)}
 
 
+def test_a_strangers_payload_is_opened_whatever_key_its_row_names(ledger: Ledger) -> None:
+    recorder = ledger.recorder
+    given = ErasureInput(address=parse_address("stranger@example.com"), event_id=uuid7(NOW))
+    erase(ledger.connection, recorder.organisation, given, keys=recorder.keys, now=NOW)
+    ledger.delete(SUPPRESSION, SUPPRESSION.c.idx == ENTRIES)
+    ledger.change(PAYLOAD, PAYLOAD.c.event_id == given.event_id, key_kind="subject")
+    assert {(one.kind.value, one.index) for one in ledger.inspect()} == {("payload", ENTRIES)}
+
+
 @pytest.mark.parametrize("shares", [0, 1, 2, 7])
 def test_shares_of_the_people_are_everybody_once(ledger: Ledger, shares: int) -> None:
     by_share = [ledger.walk(share) for share in people.shared_out(shares)]
