@@ -29,7 +29,7 @@ from jurisdictions.addresses import parse_address
 from rules.vocabulary import Channel
 from tests.support import consents
 from tests.support.consents import ANN, BOB, NOW, Recorder, an_event
-from tests.support.ledgers import an_entry
+from tests.support.ledgers import a_payload, an_entry
 from tests.support.tampering import take_guards_away
 
 ENTRY, TILE, HEAD = tables.log_entry, tables.log_tile, tables.log_head
@@ -326,6 +326,15 @@ def test_damage_in_another_log_is_that_logs(ledger: Ledger) -> None:
     assert {(one.log, one.kind, one.index) for one in ledger.inspect()} == {
         (Log.ACCESS, Kind.LEAF, 0)
     }
+
+
+def test_a_living_persons_payload_is_missed_in_every_log(ledger: Ledger) -> None:
+    recorder = ledger.recorder
+    entry = an_entry(subject=subject_of(ledger, 301), payload=a_payload(key_kind="decision"))
+    append_many(ledger.connection, recorder.organisation, Log.DECISIONS, [entry], recorded_at=NOW)
+    ledger.delete(PAYLOAD, PAYLOAD.c.event_id == entry.event_id)
+    named = {(one.log, one.kind, one.index) for one in ledger.inspect()}
+    assert (Log.DECISIONS, Kind.PAYLOAD, 0) in named
 
 
 @pytest.mark.parametrize(
