@@ -321,6 +321,17 @@ def test_shares_of_the_people_are_everybody_once(ledger: Ledger, shares: int) ->
     assert ledger.walk(some) == everybody[4:8]
 
 
+def test_an_unreadable_leaf_hides_no_row_that_follows_from_nothing(ledger: Ledger) -> None:
+    stops = sa.select(SUPPRESSION.c.idx).order_by(SUPPRESSION.c.idx)
+    first = ledger.connection.execute(stops).scalars().first()
+    assert first is not None
+    ledger.change(SUPPRESSION, SUPPRESSION.c.idx != first, idx=ENTRIES + 5)
+    ledger.change(ENTRY, in_consent(first), leaf=b"{")
+    named = {(one.kind.value, one.index) for one in ledger.inspect()}
+    assert ("suppression", ENTRIES + 5) in named
+    assert "database" not in {kind for kind, _ in named}
+
+
 def test_damage_in_another_log_is_that_logs(ledger: Ledger) -> None:
     ledger.change(ENTRY, ENTRY.c.log == "access", leaf=b"{}")
     assert {(one.log, one.kind, one.index) for one in ledger.inspect()} == {
