@@ -19,9 +19,9 @@ from consent.ledger import checkpoints, tiles
 from consent.ledger.checkpoints import GrownLog, SignedCheckpoint
 from consent.ledger.columns import Count, microseconds_of
 from consent.ledger.errors import DamagedLogError, NoteError
-from consent.ledger.leaf import Leaf, decode_leaf
+from consent.ledger.leaf import Leaf, Log, decode_leaf
 from consent.ledger.proofs import LogTree
-from consent.ledger.tables import log_entry, log_payload, log_tile
+from consent.ledger.tables import log_entry, log_payload, log_tile, subject
 from consent.ledger.tiles import EMPTY_EDGE, TILE_WIDTH, Edge, Tile
 from consent.ledger.tree import HASH_SIZE, leaf_hash
 
@@ -158,8 +158,7 @@ class LogInspection:
 
     def _payload(self, leaf: Leaf, row: _Entry) -> Iterator[Damage]:
         if row.key_kind is None:
-            # Of an erased person it is gone, and ``people.py`` knows who is; here it may be so.
-            if leaf.commit is not None and row.subject is None:
+            if leaf.commit is not None and not self._may_be_erased(row):
                 yield self._damage(row.idx, Kind.PAYLOAD, "the payload is not there")
             return
         try:
@@ -174,6 +173,16 @@ class LogInspection:
         else:
             if self._suppressions is not None and leaf.type == RecordedKind.ERASE:
                 self._suppressions.follow_erasure(row.idx, leaf, payload)
+
+    def _may_be_erased(self, row: _Entry) -> bool:
+        """Whether the payload may be gone with its person. In the consent log, ``people.py`` knows.
+
+        What ends by age loses its key, and keeps its payload.
+        """
+        if row.subject is None or self._head.log is Log.CONSENT:
+            return row.subject is not None
+        wanted = {"organisation": self._head.organisation, "id": row.subject}
+        return self._connection.execute(_ERASED, wanted).first() is not None
 
     def _without_key(self, row: _Entry) -> Iterator[Damage]:
         """A month's key that is gone must be said to be: that is how its retention ends."""
@@ -302,7 +311,7 @@ class _InTiles:
 
 def _unlike(leaf: Leaf, row: _Entry, head: GrownLog) -> list[str]:
     """The columns of a row that its leaf contradicts."""
-    subject = None if row.subject is None else row.subject.hex()
+    whose = None if row.subject is None else row.subject.hex()
     said = (
         leaf.organisation,
         leaf.log,
@@ -315,7 +324,7 @@ def _unlike(leaf: Leaf, row: _Entry, head: GrownLog) -> list[str]:
         head.organisation,
         head.log,
         row.event_id.hex(),
-        subject,
+        whose,
         row.subject_seq,
         row.recorded_at,
     )
@@ -370,6 +379,11 @@ _ROWS_WITH_CHAIN = ByMany(
         .where(*_WHERE)
         .order_by(_E.idx)
     )
+)
+_ERASED = sa.select(subject.c.id).where(
+    subject.c.organisation == bindparam("organisation"),
+    subject.c.id == bindparam("id"),
+    subject.c.erased_at.is_not(None),
 )
 _BEYOND = sa.select(_E.idx).where(
     _E.organisation == bindparam("organisation"),

@@ -12,6 +12,7 @@ from consent.among import ByMany
 from consent.erasure import ErasureRecord, suppressed_by
 from consent.fsck.damage import Damage, Kind
 from consent.keys.key_ring import KeyRing
+from consent.ledger.errors import DamagedLogError
 from consent.ledger.leaf import Leaf, Log, decode_leaf
 from consent.ledger.tables import log_entry
 from consent.standing import KeptEvent
@@ -80,7 +81,11 @@ class Suppressions:
             _WITH_ENTRIES, {"organisation": self._organisation}
         ).yield_per(ROWS_AT_ONCE)
         for index, leaf in rows:
-            if leaf is None or decode_leaf(leaf).type not in SUPPRESSING:
+            try:
+                is_stop = leaf is not None and decode_leaf(leaf).type in SUPPRESSING
+            except DamagedLogError:
+                continue  # ``entries.py`` names it.
+            if not is_stop:
                 yield self._damage(index, "a row follows from an entry that suppresses nothing")
 
     def _look_for(self, expected: Sequence[_Expected]) -> Iterator[Damage]:

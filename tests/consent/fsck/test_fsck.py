@@ -29,7 +29,7 @@ from jurisdictions.addresses import parse_address
 from rules.vocabulary import Channel
 from tests.support import consents
 from tests.support.consents import ANN, BOB, NOW, Recorder, an_event
-from tests.support.ledgers import an_entry
+from tests.support.ledgers import a_payload, an_entry
 from tests.support.tampering import take_guards_away
 
 ENTRY, TILE, HEAD = tables.log_entry, tables.log_tile, tables.log_head
@@ -321,11 +321,31 @@ def test_shares_of_the_people_are_everybody_once(ledger: Ledger, shares: int) ->
     assert ledger.walk(some) == everybody[4:8]
 
 
+def test_an_unreadable_leaf_hides_no_row_that_follows_from_nothing(ledger: Ledger) -> None:
+    stops = sa.select(SUPPRESSION.c.idx).order_by(SUPPRESSION.c.idx)
+    first = ledger.connection.execute(stops).scalars().first()
+    assert first is not None
+    ledger.change(SUPPRESSION, SUPPRESSION.c.idx != first, idx=ENTRIES + 5)
+    ledger.change(ENTRY, in_consent(first), leaf=b"{")
+    named = {(one.kind.value, one.index) for one in ledger.inspect()}
+    assert ("suppression", ENTRIES + 5) in named
+    assert "database" not in {kind for kind, _ in named}
+
+
 def test_damage_in_another_log_is_that_logs(ledger: Ledger) -> None:
     ledger.change(ENTRY, ENTRY.c.log == "access", leaf=b"{}")
     assert {(one.log, one.kind, one.index) for one in ledger.inspect()} == {
         (Log.ACCESS, Kind.LEAF, 0)
     }
+
+
+def test_a_living_persons_payload_is_missed_in_every_log(ledger: Ledger) -> None:
+    recorder = ledger.recorder
+    entry = an_entry(subject=subject_of(ledger, 301), payload=a_payload(key_kind="decision"))
+    append_many(ledger.connection, recorder.organisation, Log.DECISIONS, [entry], recorded_at=NOW)
+    ledger.delete(PAYLOAD, PAYLOAD.c.event_id == entry.event_id)
+    named = {(one.log, one.kind, one.index) for one in ledger.inspect()}
+    assert (Log.DECISIONS, Kind.PAYLOAD, 0) in named
 
 
 @pytest.mark.parametrize(
